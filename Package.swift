@@ -1,0 +1,97 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target is compiled with: Swift 6 mode, and no warning survives.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Targets that only turn bytes into meaning: no C, no sockets, no unsafe code.
+let pure: [SwiftSetting] = strict + [.strictMemorySafety()]
+
+let package = Package(
+    name: "sallyport",
+    products: [
+        .executable(name: "sallyport", targets: ["sallyport"]),
+        .executable(name: "sallyport-bench", targets: ["sallyport-bench"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // C libraries, and the only C of our own.
+        .systemLibrary(name: "CEvent", pkgConfig: "libevent", providers: [.apt(["libevent-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CSRTP", pkgConfig: "libsrtp2", providers: [.apt(["libsrtp2-dev"])]),
+        .target(name: "CShims"),
+
+        // Plain values and protocols: bytes in, meaning out.
+        .target(name: "NetworkTypes", swiftSettings: pure),
+        .target(name: "SIP", dependencies: ["NetworkTypes"], swiftSettings: pure),
+        .target(name: "SDP", dependencies: ["NetworkTypes"], swiftSettings: pure),
+        .target(name: "RTP", dependencies: ["NetworkTypes"], swiftSettings: pure),
+        .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
+
+        // Policy: decisions without I/O.
+        .target(name: "OutboundProxy", dependencies: ["NetworkTypes", "SIP"], swiftSettings: pure),
+        .target(name: "MediaRelay", dependencies: ["NetworkTypes", "SDP", "RTP"], swiftSettings: pure),
+
+        // The outside world.
+        .target(name: "Reactor", dependencies: ["CEvent", "CShims", "NetworkTypes"], swiftSettings: strict),
+        .target(
+            name: "Config",
+            dependencies: ["NetworkTypes", "OutboundProxy", "MediaRelay", .product(name: "Yams", package: "Yams")],
+            swiftSettings: strict),
+        .target(name: "Admin", dependencies: ["CEvent", "CShims", "NetworkTypes", "Reactor"], swiftSettings: strict),
+
+        // The only place that sees cores and sockets together.
+        .executableTarget(
+            name: "sallyport",
+            dependencies: [
+                "NetworkTypes", "SIP", "TLS", "OutboundProxy", "MediaRelay", "Reactor", "Config", "Admin",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "sallyport-bench",
+            dependencies: [
+                "NetworkTypes", "CShims",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Bench/sallyport-bench",
+            swiftSettings: strict),
+
+        .target(
+            name: "TestSupport", dependencies: ["NetworkTypes"], path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "SIPTests", dependencies: ["SIP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "SDPTests", dependencies: ["SDP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "RTPTests", dependencies: ["RTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "TLSTests", dependencies: ["TLS", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "OutboundProxyTests",
+            dependencies: ["OutboundProxy", "SIP", "TLS", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "MediaRelayTests",
+            dependencies: ["MediaRelay", "SDP", "RTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "ReactorTests", dependencies: ["Reactor", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "ConfigTests",
+            dependencies: ["Config", "NetworkTypes", "OutboundProxy", "MediaRelay", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AdminTests", dependencies: ["Admin", "Reactor", "NetworkTypes", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "EndToEnd", dependencies: ["NetworkTypes", "CShims", "TestSupport", "sallyport", "sallyport-bench"],
+            path: "Tests/EndToEnd", swiftSettings: strict),
+    ]
+)

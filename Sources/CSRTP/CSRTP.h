@@ -1,0 +1,2 @@
+// libsrtp 2.
+#include <srtp2/srtp.h>

@@ -1,0 +1,69 @@
+/// Small questions about octets, in the terms of RFC 3261's grammar (§25.1).
+extension UInt8 {
+    @inlinable public var isDigit: Bool { self &- 0x30 < 10 }
+    @inlinable public var isAlpha: Bool { (self | 0x20) &- 0x61 < 26 }
+    @inlinable public var isAlphanumeric: Bool { isDigit || isAlpha }
+    /// Space or horizontal tab (WSP).
+    @inlinable public var isWhitespace: Bool { self == 0x20 || self == 0x09 }
+    /// Lower case for A–Z, itself otherwise.
+    @inlinable public var lowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
+
+    /// The value of a hexadecimal digit in either case.
+    @inlinable public var hexDigitValue: UInt8? {
+        if isDigit { return self &- 0x30 }
+        let letter = (self | 0x20) &- 0x61
+        return letter < 6 ? letter &+ 10 : nil
+    }
+}
+
+extension RangeReplaceableCollection<UInt8> {
+    /// Appends `value` in decimal.
+    public mutating func appendDecimal(_ value: some BinaryInteger) { append(contentsOf: String(value).utf8) }
+
+    /// Appends `value` in lower-case hexadecimal without leading zeros.
+    public mutating func appendHexadecimal(_ value: some BinaryInteger) {
+        append(contentsOf: String(value, radix: 16).utf8)
+    }
+}
+
+extension Array<UInt8> {
+    /// Whether the octets in `range` are `text` but for the case of letters.
+    @inlinable public func equals(_ range: Range<Int>, ignoringCase text: StaticString) -> Bool {
+        guard range.count == text.utf8CodeUnitCount else { return false }
+        return text.withUTF8Buffer { buffer in
+            var offset = 0
+            for index in range {
+                if unsafe self[index].lowercased != buffer[offset].lowercased { return false }
+                offset &+= 1
+            }
+            return true
+        }
+    }
+
+    /// The unsigned decimal number that the octets in `range` spell: 1*DIGIT, no sign, no white space, no overflow.
+    public func decimal<Number: FixedWidthInteger & UnsignedInteger>(
+        _ range: Range<Int>, as type: Number.Type = Number.self
+    ) -> Number? {
+        guard !range.isEmpty else { return nil }
+        var value: Number = 0
+        for index in range {
+            guard self[index].isDigit else { return nil }
+            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = product.addingReportingOverflow(Number(self[index] &- 0x30))
+            if overflow || carry { return nil }
+            value = sum
+        }
+        return value
+    }
+
+    /// `range` without the white space (and line ends of folded lines) at both of its ends.
+    public func trimming(_ range: Range<Int>) -> Range<Int> {
+        var (start, end) = (range.lowerBound, range.upperBound)
+        while start < end, self[start].isWhitespace || self[start] == 13 || self[start] == 10 { start += 1 }
+        while end > start, self[end - 1].isWhitespace || self[end - 1] == 13 || self[end - 1] == 10 { end -= 1 }
+        return start..<end
+    }
+
+    /// The octets in `range` as text; octets that are not UTF-8 are shown as replacement characters.
+    public func text(_ range: Range<Int>) -> String { String(decoding: self[range], as: UTF8.self) }
+}

@@ -1,0 +1,23 @@
+/// Names one listener of the process: an index into the listeners that were configured.
+public struct ListenerID: Hashable, Sendable {
+    public let index: UInt16
+
+    public init(_ index: UInt16) { self.index = index }
+}
+
+/// A transport association with a peer, both ways (RFC 5626 §2): for UDP a local socket and a remote address, for
+/// streams one connection.
+public struct Flow: Hashable, Sendable {
+    /// The listener whose socket (or connection) carries it.
+    public var listener: ListenerID
+    /// Where the peer is.
+    public var peer: SocketAddress
+    /// The connection, on stream transports; 0 on UDP.
+    public var connection: UInt32
+
+    public init(listener: ListenerID, peer: SocketAddress, connection: UInt32 = 0) {
+        self.listener = listener
+        self.peer = peer
+        self.connection = connection
+    }
+}
