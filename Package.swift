@@ -68,6 +68,13 @@ let package = Package(
             path: "Bench/sallyport-bench",
             swiftSettings: strict),
 
+        .executableTarget(
+            name: "RelayBench",
+            dependencies: ["CAllocationCounter", "CShims", "MediaRelay", "NetworkTypes"],
+            path: "Bench/RelayBench",
+            swiftSettings: strict),
+        .target(name: "CAllocationCounter", path: "Bench/CAllocationCounter"),
+
         .target(
             name: "TestSupport", dependencies: ["NetworkTypes"], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"], swiftSettings: strict),
@@ -80,7 +87,8 @@ let package = Package(
             dependencies: ["OutboundProxy", "SIP", "TLS", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "MediaRelayTests",
-            dependencies: ["MediaRelay", "SDP", "RTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+            dependencies: ["CAllocationCounter", "MediaRelay", "SDP", "RTP", "NetworkTypes", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "ReactorTests", dependencies: ["Reactor", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(
