@@ -38,11 +38,14 @@ public struct MessageEdits: Sendable {
     public mutating func truncate(at position: Int) { end = position }
 
     /// The edited octets.
-    public func applied(to bytes: [UInt8]) -> [UInt8] {
+    public func applied(to bytes: [UInt8]) -> [UInt8] { applied(to: bytes, in: 0..<(end ?? bytes.count)) }
+
+    /// The edited octets of a part of the message, in which all edits are.
+    public func applied(to bytes: [UInt8], in part: Range<Int>) -> [UInt8] {
         var out: [UInt8] = []
-        let end = self.end ?? bytes.count
-        out.reserveCapacity(end + text.count)
-        var position = 0
+        let end = part.upperBound
+        out.reserveCapacity(part.count + text.count)
+        var position = part.lowerBound
         for index in order {
             let splice = splices[index]
             if splice.range.lowerBound > position { out.append(contentsOf: bytes[position..<splice.range.lowerBound]) }
