@@ -46,7 +46,7 @@ let package = Package(
         .target(name: "Reactor", dependencies: ["CEvent", "CShims", "NetworkTypes"], swiftSettings: strict),
         .target(
             name: "Config",
-            dependencies: ["NetworkTypes", "OutboundProxy", "MediaRelay", .product(name: "Yams", package: "Yams")],
+            dependencies: ["NetworkTypes", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
         .target(name: "Admin", dependencies: ["CEvent", "CShims", "NetworkTypes", "Reactor"], swiftSettings: strict),
 
@@ -93,7 +93,7 @@ let package = Package(
             name: "ReactorTests", dependencies: ["Reactor", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "ConfigTests",
-            dependencies: ["Config", "NetworkTypes", "OutboundProxy", "MediaRelay", "TestSupport"],
+            dependencies: ["Config", "NetworkTypes", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "AdminTests", dependencies: ["Admin", "Reactor", "NetworkTypes", "TestSupport"],
