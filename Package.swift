@@ -59,10 +59,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+        .target(name: "CBench", path: "Bench/CBench"),
         .executableTarget(
             name: "sallyport-bench",
             dependencies: [
-                "NetworkTypes", "CShims",
+                "NetworkTypes", "CShims", "CBench",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Bench/sallyport-bench",
@@ -98,6 +99,8 @@ let package = Package(
         .testTarget(
             name: "AdminTests", dependencies: ["Admin", "Reactor", "NetworkTypes", "TestSupport"],
             swiftSettings: strict),
+        .testTarget(
+            name: "BenchTests", dependencies: ["sallyport-bench", "NetworkTypes"], swiftSettings: strict),
         .testTarget(
             name: "EndToEnd", dependencies: ["NetworkTypes", "CShims", "TestSupport", "sallyport", "sallyport-bench"],
             path: "Tests/EndToEnd", swiftSettings: strict),
