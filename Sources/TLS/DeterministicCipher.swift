@@ -114,7 +114,11 @@ private final class SyntheticIVMode {
         }
         stream.withUnsafeMutableBytes { encryption.encrypt($0) }
         stream.removeLast(stream.count - text.count)
-        for (index, octet) in zip(stream.indices, text) { stream[index] ^= octet }
+        var index = 0
+        for octet in text {
+            stream[index] ^= octet
+            index += 1
+        }
         return stream
     }
 
