@@ -12,6 +12,8 @@ public enum SDPError: Error, Hashable, Sendable {
     case malformedOrigin
     /// `c=` has no address.
     case malformedConnection
+    /// A stream in use has no `c=`, neither of its own nor of the session.
+    case missingConnection
     /// `m=` lacks media, port or protocol, or its port is no port.
     case malformedMedia
 }
@@ -25,6 +27,7 @@ extension SDPError: CustomStringConvertible {
         case .missingVersion: "no v=0 at the beginning"
         case .malformedOrigin: "malformed o= line"
         case .malformedConnection: "malformed c= line"
+        case .missingConnection: "no c= line for a stream"
         case .malformedMedia: "malformed m= line"
         }
     }
