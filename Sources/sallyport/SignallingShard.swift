@@ -129,6 +129,7 @@ final class SignallingShard {
                 drain()
             }
         case .directory(let update):
+            links.record(update, loop.now)
             for (other, mailbox) in links.shards.enumerated() where other != index { mailbox.send(.directory(update)) }
         case .event(let event): log(event)
         }
@@ -217,6 +218,8 @@ struct ShardLinks: Sendable {
     let hash: KeyedHash
     /// Hands commands to the workers that own their sessions.
     let media: @Sendable ([RelayCommand]) -> Void
+    /// Writes a registration seen down, for the next start.
+    let record: @Sendable (DirectoryUpdate, Instant) -> Void
 
     /// The shard that owns the message's Call-ID; shard 0 takes what has none.
     func shard(of bytes: [UInt8]) -> Int {
