@@ -59,14 +59,22 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+        .target(name: "CBench", path: "Bench/CBench"),
         .executableTarget(
             name: "sallyport-bench",
             dependencies: [
-                "NetworkTypes", "CShims",
+                "NetworkTypes", "CShims", "CBench",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Bench/sallyport-bench",
             swiftSettings: strict),
+
+        .executableTarget(
+            name: "RelayBench",
+            dependencies: ["CAllocationCounter", "CShims", "MediaRelay", "NetworkTypes"],
+            path: "Bench/RelayBench",
+            swiftSettings: strict),
+        .target(name: "CAllocationCounter", path: "Bench/CAllocationCounter"),
 
         .target(
             name: "TestSupport", dependencies: ["NetworkTypes"], path: "Tests/TestSupport", swiftSettings: strict),
@@ -80,7 +88,8 @@ let package = Package(
             dependencies: ["OutboundProxy", "SIP", "TLS", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "MediaRelayTests",
-            dependencies: ["MediaRelay", "SDP", "RTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+            dependencies: ["CAllocationCounter", "MediaRelay", "SDP", "RTP", "NetworkTypes", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "ReactorTests", dependencies: ["Reactor", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(
@@ -90,6 +99,8 @@ let package = Package(
         .testTarget(
             name: "AdminTests", dependencies: ["Admin", "Reactor", "NetworkTypes", "TestSupport"],
             swiftSettings: strict),
+        .testTarget(
+            name: "BenchTests", dependencies: ["sallyport-bench", "NetworkTypes"], swiftSettings: strict),
         .testTarget(
             name: "EndToEnd", dependencies: ["NetworkTypes", "CShims", "TestSupport", "sallyport", "sallyport-bench"],
             path: "Tests/EndToEnd", swiftSettings: strict),

@@ -19,7 +19,7 @@ public enum Base64URL {
 
     /// The octets that `text` spells; nil for a foreign character, an impossible length or bits beyond the last octet,
     /// so that no two texts are the same octets.
-    public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+    public static func decode(_ text: ArraySlice<UInt8>) -> [UInt8]? {
         var octets: [UInt8] = []
         octets.reserveCapacity(text.count / 4 * 3 + 3)
         var bits: UInt32 = 0

@@ -125,6 +125,7 @@ enum CompactURI {
             port = number
         }
         var uri = Array((flags & Flag.sips == 0 ? "sip:" : "sips:").utf8)
+        uri.reserveCapacity(96)
         if flags & Flag.userInfo != 0 {
             guard let count = cursor.next(), let userInfo = cursor.take(Int(count)) else { return nil }
             uri += userInfo

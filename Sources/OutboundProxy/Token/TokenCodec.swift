@@ -27,7 +27,7 @@ public struct TokenCodec {
 
     /// The token of `content` in the dialog or transaction with this Call-ID (the one the inside knows). The same
     /// arguments give the same characters. Nil for a URI beyond ``maximumURILength``.
-    public func token(for content: TokenContent, callID: some Collection<UInt8>) -> [UInt8]? {
+    public func token(for content: TokenContent, callID: ArraySlice<UInt8>) -> [UInt8]? {
         let kind = TokenKind(content)
         guard let plaintext = plaintext(of: content) else { return nil }
         let sealed = cipher.seal(plaintext, associatedData: kind.associatedData(callID: callID))
@@ -39,7 +39,7 @@ public struct TokenCodec {
 
     /// What `token` stands for; nil for anything that we did not write, or wrote for another Call-ID, or whose
     /// original is gone.
-    public func content(of token: some Collection<UInt8>, callID: some Collection<UInt8>) -> TokenContent? {
+    public func content(of token: ArraySlice<UInt8>, callID: ArraySlice<UInt8>) -> TokenContent? {
         guard token.count <= Self.maximumLength, let first = token.first, let kind = TokenKind(rawValue: first),
             let sealed = Base64URL.decode(token.dropFirst()),
             let plaintext = cipher.open(sealed, associatedData: kind.associatedData(callID: callID))

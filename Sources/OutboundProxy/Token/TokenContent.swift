@@ -39,7 +39,7 @@ enum TokenKind: UInt8, CaseIterable {
     }
 
     /// What is authenticated beside the content: the kind, and for all but registrations the Call-ID.
-    func associatedData(callID: some Collection<UInt8>) -> [UInt8] {
+    func associatedData(callID: ArraySlice<UInt8>) -> [UInt8] {
         var data = [rawValue]
         if self != .registration { data.append(contentsOf: callID) }
         return data

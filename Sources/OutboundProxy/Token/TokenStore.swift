@@ -17,7 +17,7 @@ public struct TokenHandle: Hashable, Sendable {
     public let low: UInt64
 
     /// Nil unless there are ``length`` octets.
-    public init?(_ octets: some Collection<UInt8>) {
+    public init?(_ octets: ArraySlice<UInt8>) {
         guard octets.count == Self.length else { return nil }
         var halves: (UInt64, UInt64) = (0, 0)
         for octet in octets { halves = (halves.0 << 8 | halves.1 >> 56, halves.1 << 8 | UInt64(octet)) }

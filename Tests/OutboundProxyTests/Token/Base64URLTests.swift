@@ -17,13 +17,13 @@ struct Base64URLTests {
         ])
     func vectors(text: String, encoded: String) {
         #expect(Self.encode(Array(text.utf8)) == encoded)
-        #expect(Base64URL.decode(encoded.utf8) == Array(text.utf8))
+        #expect(Base64URL.decode(Array(encoded.utf8)[...]) == Array(text.utf8))
     }
 
     @Test("uses - and _ for the last two values")
     func lastValues() {
         #expect(Self.encode([0xfb, 0xff, 0xbf]) == "-_-_")
-        #expect(Base64URL.decode("-_-_".utf8) == [0xfb, 0xff, 0xbf])
+        #expect(Base64URL.decode(Array("-_-_".utf8)[...]) == [0xfb, 0xff, 0xbf])
     }
 
     @Test(
@@ -31,7 +31,7 @@ struct Base64URLTests {
         arguments: [
             "A", "AAAAA", "Zh", "Zm9", "Zm8=", "Zm9v\n", " ", "+/+/", "Zg.", "ZÄ", "B_",
         ])
-    func refuses(text: String) { #expect(Base64URL.decode(text.utf8) == nil) }
+    func refuses(text: String) { #expect(Base64URL.decode(Array(text.utf8)[...]) == nil) }
 
     @Test("has exactly one spelling for two octets")
     func oneSpelling() {

@@ -122,7 +122,7 @@ struct TokenCodecTests {
                 #expect(codec.content(of: forged, callID: Self.callID) == nil)
             }
             for length in 0..<token.count {
-                #expect(codec.content(of: token.prefix(length), callID: Self.callID) == nil)
+                #expect(codec.content(of: Array(token.prefix(length)), callID: Self.callID) == nil)
             }
             for octet in UInt8.min ... .max { #expect(codec.content(of: token + [octet], callID: Self.callID) == nil) }
         }

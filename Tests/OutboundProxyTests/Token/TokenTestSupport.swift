@@ -4,6 +4,13 @@ public import TLS
 
 extension DeterministicCipher: TokenCipher {}
 
+/// Whole arrays where the codec takes parts of messages.
+extension TokenCodec {
+    func token(for content: TokenContent, callID: [UInt8]) -> [UInt8]? { token(for: content, callID: callID[...]) }
+
+    func content(of token: [UInt8], callID: [UInt8]) -> TokenContent? { content(of: token[...], callID: callID[...]) }
+}
+
 /// A store without a disk.
 final class MemoryTokenStore: TokenStore {
     private let originals = Mutex<[TokenHandle: [UInt8]]>([:])
