@@ -1,0 +1,57 @@
+import CShims
+import Glibc
+
+/// The vectors that recvmmsg(2) and sendmmsg(2) read, allocated and wired to each other once: one message header, one
+/// part and one address for each datagram.
+final class MessageVector {
+    static let addressStride = 32
+    let capacity: Int
+    let messages: UnsafeMutablePointer<CShims_message>
+    let parts: UnsafeMutablePointer<iovec>
+    let addresses: UnsafeMutableRawPointer
+
+    init(capacity: Int) {
+        self.capacity = capacity
+        messages = .allocate(capacity: capacity)
+        messages.initialize(repeating: CShims_message(), count: capacity)
+        parts = .allocate(capacity: capacity)
+        parts.initialize(repeating: iovec(), count: capacity)
+        addresses = .allocate(byteCount: capacity * Self.addressStride, alignment: 8)
+        addresses.initializeMemory(as: UInt8.self, repeating: 0, count: capacity * Self.addressStride)
+        for index in 0..<capacity {
+            messages[index].header.msg_iov = parts + index
+            messages[index].header.msg_iovlen = 1
+            messages[index].header.msg_name = address(index)
+            messages[index].header.msg_namelen = socklen_t(Self.addressStride)
+        }
+    }
+
+    deinit {
+        messages.deallocate()
+        parts.deallocate()
+        addresses.deallocate()
+    }
+
+    @inline(__always)
+    func address(_ index: Int) -> UnsafeMutableRawPointer { addresses + index &* Self.addressStride }
+}
+
+/// Equal slots of memory for datagrams, in one allocation whose pages are real only once they were touched.
+final class Slab {
+    let slotSize: Int
+    private let stride: Int
+    private let start: UnsafeMutableRawPointer
+
+    /// Slots of 2^n octets would start in the same few sets of the processor's caches and push each other out, so each
+    /// starts 17 cache lines after where it otherwise would.
+    init(count: Int, slotSize: Int) {
+        self.slotSize = slotSize
+        stride = (slotSize + 63) / 64 * 64 + (slotSize.isMultiple(of: 1024) ? 17 * 64 : 0)
+        start = .allocate(byteCount: count * stride, alignment: 64)
+    }
+
+    deinit { start.deallocate() }
+
+    @inline(__always)
+    func slot(_ index: Int) -> UnsafeMutableRawPointer { start + index &* stride }
+}

@@ -1,0 +1,126 @@
+import CShims
+import Glibc
+public import NetworkTypes
+
+/// The outgoing datagrams of one signalling socket: collected during a turn of the loop, sent together at its end.
+///
+/// Datagrams are copied into slots rather than kept as arrays: for messages of SIP's size the copy costs what a retain
+/// and release cost, the memory is bounded, and the writer of a message may reuse its buffer. When the socket's
+/// buffer is full, the queue waits until it is writable; when the queue is full, the newest datagram is dropped and
+/// counted, as the network would do it.
+public final class SendBatch: TurnEndTask {
+    /// The longest datagram there is: 65,535 octets less the headers of IPv4 and UDP.
+    public static let longestDatagram = 65_507
+
+    /// Datagrams the kernel took.
+    public private(set) var sent: UInt64 = 0
+    /// Datagrams dropped because the queue was full.
+    public private(set) var dropped: UInt64 = 0
+    /// Datagrams the kernel refused.
+    public private(set) var refused: UInt64 = 0
+    /// Told of each datagram that the kernel refused (too long, not allowed, no route): where to, and why.
+    public var onRefusal: ((SocketAddress, SystemError) -> Void)?
+
+    private let socket: UDPSocket
+    private let loop: EventLoop
+    private let vector: MessageVector
+    private let slab: Slab
+    private var head = 0
+    private(set) var count = 0
+    private var isScheduled = false
+    private var writable: Readiness?
+
+    /// A queue of at most `capacity` datagrams.
+    public init(socket: UDPSocket, loop: EventLoop, capacity: Int = 256) {
+        precondition(capacity > 0, "a queue has room for something")
+        self.socket = socket
+        self.loop = loop
+        vector = MessageVector(capacity: capacity)
+        slab = Slab(count: capacity, slotSize: Self.longestDatagram)
+        for index in 0..<capacity { vector.parts[index].iov_base = slab.slot(index) }
+    }
+
+    deinit { writable?.stop() }
+
+    /// Queues a datagram; false when it was dropped because the queue is full or the datagram too long.
+    @discardableResult
+    public func append(_ bytes: [UInt8], to destination: SocketAddress) -> Bool {
+        bytes.withUnsafeBytes { append($0, to: destination) }
+    }
+
+    /// Queues a copy of `bytes`; false when it was dropped because the queue is full or the datagram too long.
+    @discardableResult
+    public func append(_ bytes: UnsafeRawBufferPointer, to destination: SocketAddress) -> Bool {
+        guard bytes.count <= Self.longestDatagram else {
+            refuse(destination, EMSGSIZE)
+            return false
+        }
+        if count == vector.capacity { flush() }
+        guard count < vector.capacity else {
+            dropped &+= 1
+            return false
+        }
+        let index = (head + count) % vector.capacity
+        if let start = bytes.baseAddress { slab.slot(index).copyMemory(from: start, byteCount: bytes.count) }
+        vector.parts[index].iov_len = bytes.count
+        vector.messages[index].header.msg_namelen = socklen_t(destination.writeKernel(to: vector.address(index)))
+        count += 1
+        scheduleFlush()
+        return true
+    }
+
+    public func turnEnded() {
+        isScheduled = false
+        flush()
+    }
+
+    /// Sends what is queued, as far as the socket takes it; the rest goes when it is writable again.
+    public func flush() {
+        while count > 0 {
+            let run = min(count, vector.capacity - head)
+            let result = CShims_sendmmsg(socket.descriptor, vector.messages + head, UInt32(truncatingIfNeeded: run))
+            if result > 0 {
+                sent &+= UInt64(result)
+                advance(Int(result))
+                continue
+            }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return waitUntilWritable()
+            default:
+                refuse(headDestination, errno)
+                advance(1)
+            }
+        }
+        writable?.stop()
+    }
+
+    private func scheduleFlush() {
+        if isScheduled || writable?.isActive == true { return }
+        isScheduled = true
+        loop.atTurnEnd(self)
+    }
+
+    private func waitUntilWritable() {
+        if writable == nil {
+            writable = Readiness(on: loop, descriptor: socket.descriptor, when: .writable) { [unowned self] in flush() }
+        }
+        // If even that fails the queue stays, and is tried again when the next datagram comes.
+        try? writable?.start()
+    }
+
+    private func advance(_ number: Int) {
+        head = (head + number) % vector.capacity
+        count -= number
+    }
+
+    private var headDestination: SocketAddress? {
+        SocketAddress(kernel: vector.address(head), length: Int(vector.messages[head].header.msg_namelen))
+    }
+
+    private func refuse(_ destination: SocketAddress?, _ code: Int32) {
+        refused &+= 1
+        guard let onRefusal, let destination else { return }
+        onRefusal(destination, SystemError("send to \(destination)", code: code))
+    }
+}
