@@ -18,7 +18,8 @@ extension CallReport {
         proxy = ProxyCost(load.measurements, calls: board.attempted, packets: totals.sent)
         generator = Generator(
             worstDelayMilliseconds: Double(media.worstDelay) / 1e6, skippedSlices: media.skippedSlices,
-            droppedAtOwnSockets: media.ownDrops(), refusedByOwnKernel: totals.refused)
+            droppedAtOwnSockets: media.ownDrops(), refusedByOwnKernel: totals.refused,
+            cpuShare: load.measurements.ownCPUSeconds / max(0.001, seconds))
         passed =
             failed == 0 && registered != false && tones?.allHeard != false && packets.ofWrongCall == 0
             && packets.fromWrongAddress == 0 && (allowsLoss || packets.lost == 0)

@@ -18,6 +18,13 @@ struct ProcessUsage {
         }
     }
 
+    /// User and system time of this very process.
+    static var ownCPUSeconds: Double {
+        var usage = rusage()
+        getrusage(RUSAGE_SELF, &usage)
+        return [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
+    }
+
     private mutating func add(_ status: ProcessStatus) {
         cpuSeconds += status.cpuSeconds
         memoryBytes += status.memoryBytes

@@ -31,7 +31,7 @@ final class Daemon {
         let loop = try EventLoop()
         let registrations = try RegistrationJournal(state, now: loop.now)
         let calls = configuration.callCapacity(descriptors: descriptors)
-        let settings = configuration.proxySettings(calls: max(1, calls / shardCount))
+        let settings = configuration.proxySettings(calls: max(1, callLimit / shardCount))
         let mailboxes = try (0..<shardCount).map { _ in try Mailbox<ShardMessage>(limit: 100_000) }
         let workers = try startWorkers(mailboxes)
         let links = ShardLinks(
@@ -47,6 +47,12 @@ final class Daemon {
         store.flush()
         logger.info("stopped")
         return 0
+    }
+
+    /// The most calls at once. Where the configuration names no number the ports decide, call by call: an offer that
+    /// finds none is refused, and a call without media needs none.
+    private var callLimit: Int {
+        if case .exactly(let limit) = configuration.limits.calls { limit } else { 200_000 }
     }
 
     private func startWorkers(_ mailboxes: [Mailbox<ShardMessage>]) throws -> MediaDriver {
