@@ -108,7 +108,10 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "EndToEnd", dependencies: ["NetworkTypes", "CShims", "TestSupport", "sallyport", "sallyport-bench"],
+            name: "EndToEnd",
+            dependencies: [
+                "NetworkTypes", "CShims", "MediaRelay", "Reactor", "TestSupport", "sallyport", "sallyport-bench",
+            ],
             path: "Tests/EndToEnd", swiftSettings: strict),
     ]
 )
