@@ -91,6 +91,9 @@ let package = Package(
             name: "AdminTests", dependencies: ["Admin", "Reactor", "NetworkTypes", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "sallyportTests", dependencies: ["sallyport", "OutboundProxy", "TLS", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "EndToEnd", dependencies: ["NetworkTypes", "CShims", "TestSupport", "sallyport", "sallyport-bench"],
             path: "Tests/EndToEnd", swiftSettings: strict),
     ]
