@@ -33,5 +33,7 @@ enum Verdict {
     /// Silently, and counted.
     case drop(WritableKeyPath<ProxyCounters, UInt64>)
 
-    static func refuse(_ status: Int, _ reason: String) -> Verdict { .answer(status: status, reason: reason, extra: []) }
+    static func refuse(_ status: Int, _ reason: String) -> Verdict {
+        .answer(status: status, reason: reason, extra: [])
+    }
 }

@@ -12,7 +12,8 @@ public struct MediaParty: Hashable, Sendable {
     public var networks: [IPNetwork]
 
     public init(
-        side: Side, family: IPAddress.Family, signallingAddress: IPAddress, isNAT: Bool = false, networks: [IPNetwork] = []
+        side: Side, family: IPAddress.Family, signallingAddress: IPAddress, isNAT: Bool = false,
+        networks: [IPNetwork] = []
     ) {
         self.side = side
         self.family = family

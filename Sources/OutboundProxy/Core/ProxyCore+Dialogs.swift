@@ -134,7 +134,8 @@ extension ProxyCore {
         let body = message.bytes[message.body]
         let isFromCaller = request.forwarding.call == nil || request.forwarding.isFromCaller
         let sender = party(
-            request.arrival.side, request.arrival.flow.peer.ip, request.arrival.listener.local.ip.family, request.forwarding)
+            request.arrival.side, request.arrival.flow.peer.ip, request.arrival.listener.local.ip.family,
+            request.forwarding)
         let receiver = party(request.forwarding.egress, address.ip, family, request.forwarding)
         switch message.method {
         case .ack, .prack:
@@ -149,7 +150,8 @@ extension ProxyCore {
         default: return nil
         }
         guard let server = request.server else { return nil }
-        let session = session(of: call, caller: isFromCaller ? sender : receiver, callee: isFromCaller ? receiver : sender)
+        let session = session(
+            of: call, caller: isFromCaller ? sender : receiver, callee: isFromCaller ? receiver : sender)
         server.offer = .inRequest
         return try media.offer(
             body, session: session, fromCaller: isFromCaller, exchange: server.serial, sender: sender,
@@ -157,7 +159,9 @@ extension ProxyCore {
     }
 
     /// The body that a response leaves with, when its session description is anchored.
-    func anchored(_ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant) throws(MediaFailure) -> [UInt8]? {
+    func anchored(_ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant)
+        throws(MediaFailure) -> [UInt8]?
+    {
         guard response.hasSDP, response.status > 100, response.status < 300, let call = server.call,
             call.state != .ended, server.ingress != server.egress, let inbound = identities[server.flow.listener],
             let outbound = identities[flow.listener]
@@ -168,7 +172,8 @@ extension ProxyCore {
         }
         let body = response.bytes[response.body]
         let isFromCaller = server.ingress != call.origin
-        let settings = directory.settings(domain: server.trunk) ?? self.settings.trunks.first { $0.name == server.trunk }
+        let settings =
+            directory.settings(domain: server.trunk) ?? self.settings.trunks.first { $0.name == server.trunk }
         let sender = party(server.egress, flow.peer.ip, outbound.local.ip.family, settings)
         let fork = response.toTag.map { call.fork(response.bytes[$0]) } ?? 0
         if server.offer == .inRequest {
@@ -180,7 +185,8 @@ extension ProxyCore {
         guard server.method == .invite else { return nil }
         // A late offer: the answer comes with PRACK or ACK.
         let receiver = party(server.ingress, server.flow.peer.ip, inbound.local.ip.family, settings)
-        let session = session(of: call, caller: isFromCaller ? sender : receiver, callee: isFromCaller ? receiver : sender)
+        let session = session(
+            of: call, caller: isFromCaller ? sender : receiver, callee: isFromCaller ? receiver : sender)
         server.offer = .inResponse
         call.pendingOffer = server.serial
         return try media.offer(

@@ -17,7 +17,8 @@ extension ProxyCore {
         else { return }
         let transaction = ClientTransaction(
             key: TransactionKey(branch: branch[...], method: .cancel), flow: client.flow, method: .cancel,
-            purpose: .cancel, request: cancel, isReliable: identities[client.flow.listener]?.transport.isReliable ?? false,
+            purpose: .cancel, request: cancel,
+            isReliable: identities[client.flow.listener]?.transport.isReliable ?? false,
             timers: settings.timers, now: now)
         transactions.add(transaction)
         schedule(transaction)
@@ -83,7 +84,8 @@ extension ProxyCore {
     }
 
     /// A BYE in the name of the other party (CSeq one above its highest).
-    private func sendBYE(to party: Call.Party, from other: Call.Party, of call: Call, _ reason: String, at now: Instant) {
+    private func sendBYE(to party: Call.Party, from other: Call.Party, of call: Call, _ reason: String, at now: Instant)
+    {
         guard let listener = identities[party.flow.listener], !party.target.isEmpty else { return }
         let branch = transactions.newBranch(loop: call.serial)
         var out: [UInt8] = []

@@ -57,7 +57,8 @@ extension ProxyCore {
             status, reason, to: message, from: arrival.flow.peer, tag: tag, extra: extra)
         // A stranger over UDP may not be who it says: it never gets more than it sent (security: reflection).
         if response.count > message.bytes.count, arrival.side == .outside, !arrival.listener.transport.isReliable,
-            status == 200 || status == 404, directory.learnedDomains(at: arrival.flow.peer.ip, now: arrival.now).isEmpty,
+            status == 200 || status == 404,
+            directory.learnedDomains(at: arrival.flow.peer.ip, now: arrival.now).isEmpty,
             directory.configuredTrunk(at: arrival.flow.peer.ip, user: nil) == nil
         {
             counters.droppedUnadmitted += 1
@@ -84,7 +85,8 @@ extension ProxyCore {
         guard vias.count > 1 else { return false }
         var suffix: [UInt8]?
         for range in vias.dropFirst() {
-            guard let via = Via(range, in: message.bytes), identities.isOurs(via, in: message.bytes), let branch = via.branch
+            guard let via = Via(range, in: message.bytes), identities.isOurs(via, in: message.bytes),
+                let branch = via.branch
             else { continue }
             let hash = suffix ?? Self.loopSuffix(transactions.loopHash(of: message))
             suffix = hash
@@ -188,7 +190,9 @@ extension ProxyCore {
             })
         else { return unreachable(request, "Name Does Not Resolve") }
         // A name must not lead where an address would not be followed.
-        if request.forwarding.egress == .outside, isInside(address) || identities.side(of: SocketAddress(address, port)) != nil {
+        if request.forwarding.egress == .outside,
+            isInside(address) || identities.side(of: SocketAddress(address, port)) != nil
+        {
             return unreachable(request, "Name Leads Inside")
         }
         send(request, to: SocketAddress(address, port))

@@ -10,7 +10,8 @@ extension ProxyCore {
             counters.droppedMalformed += 1
             return
         }
-        guard let client = transactions.client(TransactionKey(clientOf: response)), client.flow.listener == flow.listener
+        guard let client = transactions.client(TransactionKey(clientOf: response)),
+            client.flow.listener == flow.listener
         else {
             counters.droppedStray += 1
             return
@@ -41,7 +42,9 @@ extension ProxyCore {
                 client.timerC = now + settings.timerC
             }
             if response.status >= 200 { finish(client) }
-            if response.status >= 200, response.status < 300 { learn(from: response, of: server, peer: flow.peer.ip, at: now) }
+            if response.status >= 200, response.status < 300 {
+                learn(from: response, of: server, peer: flow.peer.ip, at: now)
+            }
             if response.status < 300 {
                 if response.status > 100 { forward(response, of: server, from: flow, at: now) }
             } else {
@@ -96,7 +99,9 @@ extension ProxyCore {
         {
             _ = contacts.hideContacts(of: response, from: flow.peer.ip, as: listener, edits: &edits)
         }
-        if server.method == .register, server.ingress == .inside { register(response, of: server, from: flow, at: now, &edits) }
+        if server.method == .register, server.ingress == .inside {
+            register(response, of: server, from: flow, at: now, &edits)
+        }
         // §16.7 step 6: a 503 from downstream says nothing about us.
         if response.status == 503, case .response(_, let reason) = response.startLine {
             edits.replace((reason.lowerBound - 4)..<reason.upperBound, with: "500 Server Internal Error".utf8)

@@ -58,7 +58,8 @@ extension ProxyCore {
     private func fromOutside(_ arrival: Arrival, _ routes: RouteProcessing) -> Verdict {
         let message = arrival.message
         guard let uri = URI(routes.strictTarget?.uri ?? message.requestURI, in: message.bytes) else {
-            return outsideRefusal(arrival, .refuse(message.defect?.status ?? 400, message.defect?.reason ?? "Malformed Request-URI"))
+            return outsideRefusal(
+                arrival, .refuse(message.defect?.status ?? 400, message.defect?.reason ?? "Malformed Request-URI"))
         }
         if message.isInDialog { return inDialogFromOutside(arrival, routes, uri) }
         let restored = contacts.restored(uri, in: message, directory: directory, at: arrival.now)
@@ -75,7 +76,8 @@ extension ProxyCore {
         if let restored {
             let name = restored.trunk ?? trunk?.name ?? ""
             let settings = trunk?.settings ?? directory.settings(domain: restored.domain ?? "", user: restored.user)
-            return toInside(restored, arrival, routes, trunk: directory.trunkName(domain: name), settings: settings, known: nil)
+            return toInside(
+                restored, arrival, routes, trunk: directory.trunkName(domain: name), settings: settings, known: nil)
         }
         guard let trunk, let target = destination(of: uri, in: message.bytes, trunk: trunk, at: arrival.now) else {
             return .refuse(404, "Not Found")
@@ -110,7 +112,8 @@ extension ProxyCore {
             target = contacts.restored(party: known.isFromCaller ? known.call.callee : known.call.caller)
         }
         if target == nil, let routePeer {
-            target = identities.side(of: uri, in: message.bytes) == nil
+            target =
+                identities.side(of: uri, in: message.bytes) == nil
                 ? contacts.unchanged(uri, in: message) : contacts.restored(uri, in: message, at: routePeer)
         }
         guard let target else {
@@ -136,7 +139,8 @@ extension ProxyCore {
 
     /// The request goes to an inside address, or nowhere.
     private func toInside(
-        _ target: RestoredTarget, _ arrival: Arrival, _ routes: RouteProcessing, trunk: String, settings: TrunkSettings?,
+        _ target: RestoredTarget, _ arrival: Arrival, _ routes: RouteProcessing, trunk: String,
+        settings: TrunkSettings?,
         known: (call: Call, isFromCaller: Bool)?
     ) -> Verdict {
         let bytes = arrival.message.bytes

@@ -87,7 +87,8 @@ public struct ProxySettings: Sendable {
 
     public init(
         listeners: [Listener], insideNetworks: [IPNetwork], pbxs: [PBXSettings] = [], trunks: [TrunkSettings] = [],
-        timers: TransactionTimers = .rfc3261, timerC: Duration = .seconds(181), callDuration: Duration = .seconds(43200),
+        timers: TransactionTimers = .rfc3261, timerC: Duration = .seconds(181),
+        callDuration: Duration = .seconds(43200),
         maximumTransactions: Int = 400_000, maximumCalls: Int = 50_000, strangerRate: Int = 20
     ) {
         self.listeners = listeners

@@ -50,7 +50,8 @@ struct RequestRewriter {
         // A strict router: its URI becomes the Request-URI, and the Request-URI the last Route.
         edits.replace(message.requestURI, with: bytes[next.uri])
         var remaining: [Range<Int>] = []
-        let gone = forwarding.routes.popped.map(\.range) + [next.range]
+        let gone =
+            forwarding.routes.popped.map(\.range) + [next.range]
             + (forwarding.routes.strictTarget.map { [$0.range] } ?? [])
         for value in message.values(.route) where !gone.contains(value) { remaining.append(value) }
         let lines = message.all(.route)

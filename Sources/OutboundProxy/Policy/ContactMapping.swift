@@ -82,7 +82,8 @@ struct ContactMapping {
         out.append(contentsOf: ";lr".utf8)
         if isDouble { out.append(contentsOf: ";r2=on".utf8) }
         if let peer {
-            let route = TokenRoute(side: .inside, transport: listener.transport, flow: Flow(listener: listener.id, peer: peer))
+            let route = TokenRoute(
+                side: .inside, transport: listener.transport, flow: Flow(listener: listener.id, peer: peer))
             if let token = codec.token(for: .route(route), callID: callID) { append(token: token, to: &out) }
         }
         out.append(UInt8(ascii: ">"))
@@ -253,7 +254,9 @@ struct ContactMapping {
     ) {
         let known = own.parameters.all(in: original)
         for parameter in uri.parameters.all(in: bytes) {
-            if bytes.equals(parameter.name, ignoringCase: "sp") || bytes.equals(parameter.name, ignoringCase: "transport") {
+            if bytes.equals(parameter.name, ignoringCase: "sp")
+                || bytes.equals(parameter.name, ignoringCase: "transport")
+            {
                 continue
             }
             let isKnown = known.contains { other in

@@ -49,7 +49,9 @@ public struct URI: Hashable, Sendable {
         scheme = Self.scheme(range.lowerBound..<colon, in: bytes)
         guard scheme == .sip || scheme == .sips else {
             (userInfo, host, port, hostPort) = (nil, 0..<0, nil, 0..<0)
-            (parameters, headers) = (Parameters(range.upperBound..<range.upperBound), range.upperBound..<range.upperBound)
+            (parameters, headers) = (
+                Parameters(range.upperBound..<range.upperBound), range.upperBound..<range.upperBound
+            )
             return
         }
         let rest = (colon + 1)..<range.upperBound

@@ -97,7 +97,8 @@ extension Message {
     /// Whether the body is a session description (RFC 3261 §20.15), uncompressed.
     public var hasSDP: Bool {
         guard !body.isEmpty, let type = header(.contentType), !has(.contentEncoding) else { return false }
-        let mediaType = type.value.lowerBound..<(bytes[type.value].firstIndex(of: UInt8(ascii: ";")) ?? type.value.upperBound)
+        let mediaType =
+            type.value.lowerBound..<(bytes[type.value].firstIndex(of: UInt8(ascii: ";")) ?? type.value.upperBound)
         return bytes.equals(bytes.trimming(mediaType), ignoringCase: "application/sdp")
     }
 }

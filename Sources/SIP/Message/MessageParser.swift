@@ -87,7 +87,8 @@ private struct Scanner {
         else { return looseRequestLine(line) }
         let version = (last + 1)..<line.upperBound
         let uri = (first + 1)..<last
-        guard version.count >= 5, bytes.equals(version.lowerBound..<(version.lowerBound + 4), ignoringCase: "SIP/") else {
+        guard version.count >= 5, bytes.equals(version.lowerBound..<(version.lowerBound + 4), ignoringCase: "SIP/")
+        else {
             return looseRequestLine(line)
         }
         if !bytes.equals(version, ignoringCase: "SIP/2.0") {
@@ -152,7 +153,9 @@ private struct Scanner {
         for index in value {
             let byte = bytes[index]
             // A quoted pair may escape NUL and DEL (RFC 3261 §25.1; RFC 4475 §3.1.1.2).
-            if byte == 0 || byte == 0x7f, index == value.lowerBound || bytes[index - 1] != UInt8(ascii: "\\") { return false }
+            if byte == 0 || byte == 0x7f, index == value.lowerBound || bytes[index - 1] != UInt8(ascii: "\\") {
+                return false
+            }
             if byte == 13, index + 1 >= bytes.count || bytes[index + 1] != 10 { return false }
         }
         return true
@@ -204,7 +207,9 @@ private struct Scanner {
             blame(400, reason)
             return NameAddress(header.value, in: bytes)
         }
-        if let tag = value.parameterList.first("tag", in: bytes), tag.value.map({ !Token.isToken($0, in: bytes) }) ?? true {
+        if let tag = value.parameterList.first("tag", in: bytes),
+            tag.value.map({ !Token.isToken($0, in: bytes) }) ?? true
+        {
             blame(400, reason)
         }
         return value
