@@ -100,6 +100,9 @@ let package = Package(
             name: "AdminTests", dependencies: ["Admin", "Reactor", "NetworkTypes", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "StateTests", dependencies: ["sallyport", "OutboundProxy", "NetworkTypes", "TLS", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "BenchTests", dependencies: ["sallyport-bench", "NetworkTypes"], swiftSettings: strict),
         .testTarget(
             name: "CommandLineTests",
