@@ -68,12 +68,12 @@ struct EventLoopTests {
         let late = Timer(on: loop) { fired += 1 }
         let first = Timer(on: loop) {}
         first.schedule(after: .zero)
-        loop.onTurnEnd {
+        loop.onTurnEnd { [unowned loop, unowned late] in
             if loop.turns == 1, fired == 0, late.deadline == nil { late.schedule(after: .milliseconds(1)) }
         }
         loop.run()
         #expect(fired == 1)
-        withExtendedLifetime(first) {}
+        withExtendedLifetime((first, late)) {}
     }
 
     @Test("a stopped loop can run again")
