@@ -46,7 +46,7 @@ let package = Package(
         .target(name: "Reactor", dependencies: ["CEvent", "CShims", "NetworkTypes"], swiftSettings: strict),
         .target(
             name: "Config",
-            dependencies: ["NetworkTypes", "OutboundProxy", "MediaRelay", .product(name: "Yams", package: "Yams")],
+            dependencies: ["NetworkTypes", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
         .target(name: "Admin", dependencies: ["CEvent", "CShims", "NetworkTypes", "Reactor"], swiftSettings: strict),
 
@@ -59,14 +59,22 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+        .target(name: "CBench", path: "Bench/CBench"),
         .executableTarget(
             name: "sallyport-bench",
             dependencies: [
-                "NetworkTypes", "CShims",
+                "NetworkTypes", "CShims", "CBench",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Bench/sallyport-bench",
             swiftSettings: strict),
+
+        .executableTarget(
+            name: "RelayBench",
+            dependencies: ["CAllocationCounter", "CShims", "MediaRelay", "NetworkTypes"],
+            path: "Bench/RelayBench",
+            swiftSettings: strict),
+        .target(name: "CAllocationCounter", path: "Bench/CAllocationCounter"),
 
         .target(
             name: "TestSupport", dependencies: ["NetworkTypes"], path: "Tests/TestSupport", swiftSettings: strict),
@@ -74,21 +82,30 @@ let package = Package(
         .testTarget(name: "SIPTests", dependencies: ["SIP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "SDPTests", dependencies: ["SDP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "RTPTests", dependencies: ["RTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "TLSTests", dependencies: ["TLS", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "OutboundProxyTests",
             dependencies: ["OutboundProxy", "SIP", "TLS", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "MediaRelayTests",
-            dependencies: ["MediaRelay", "SDP", "RTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+            dependencies: ["CAllocationCounter", "MediaRelay", "SDP", "RTP", "NetworkTypes", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "ReactorTests", dependencies: ["Reactor", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "ConfigTests",
-            dependencies: ["Config", "NetworkTypes", "OutboundProxy", "MediaRelay", "TestSupport"],
+            dependencies: ["Config", "NetworkTypes", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "AdminTests", dependencies: ["Admin", "Reactor", "NetworkTypes", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "BenchTests", dependencies: ["sallyport-bench", "NetworkTypes"], swiftSettings: strict),
+        .testTarget(
+            name: "CommandLineTests",
+            dependencies: [
+                "sallyport", "Config", "NetworkTypes", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEnd", dependencies: ["NetworkTypes", "CShims", "TestSupport", "sallyport", "sallyport-bench"],

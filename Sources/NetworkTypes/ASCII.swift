@@ -27,6 +27,17 @@ extension RangeReplaceableCollection<UInt8> {
 }
 
 extension Array<UInt8> {
+    /// Appends `value` in decimal, without a string in between.
+    @inlinable public mutating func appendDecimal(_ value: some FixedWidthInteger & UnsignedInteger) {
+        let start = count
+        var rest = UInt64(truncatingIfNeeded: value)
+        repeat {
+            append(0x30 &+ UInt8(truncatingIfNeeded: rest % 10))
+            rest /= 10
+        } while rest > 0
+        self[start...].reverse()
+    }
+
     /// Whether the octets in `range` are `text` but for the case of letters.
     @inlinable public func equals(_ range: Range<Int>, ignoringCase text: StaticString) -> Bool {
         guard range.count == text.utf8CodeUnitCount else { return false }

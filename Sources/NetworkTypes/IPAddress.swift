@@ -137,10 +137,13 @@ extension IPAddress: CustomStringConvertible {
     }
 
     /// Reads an IPv4 or IPv6 literal, the latter with or without brackets; nothing else, no zone.
-    public init?(_ text: String) { self.init(text: Array(text.utf8)) }
+    public init?(_ text: String) { self.init(text: Array(text.utf8)[...]) }
 
     /// Reads an IPv4 or IPv6 literal, the latter with or without brackets (RFC 3986 §3.2.2, RFC 5118 §4.1).
-    public init?(text: some RandomAccessCollection<UInt8>) {
+    public init?(text: some RandomAccessCollection<UInt8>) { self.init(text: Array(text)[...]) }
+
+    /// The same for a part of a message, concrete so that callers in other targets get compiled code and not witnesses.
+    public init?(text: ArraySlice<UInt8>) {
         if text.first == UInt8(ascii: "["), text.last == UInt8(ascii: "]"), text.count > 2 {
             self.init(v6Text: text.dropFirst().dropLast())
         } else if text.contains(UInt8(ascii: ":")) {
@@ -151,7 +154,7 @@ extension IPAddress: CustomStringConvertible {
         }
     }
 
-    private static func v4Value(_ text: some RandomAccessCollection<UInt8>) -> UInt32? {
+    private static func v4Value(_ text: ArraySlice<UInt8>) -> UInt32? {
         var value: UInt32 = 0
         var octet: UInt32 = 0
         var digits = 0
@@ -172,7 +175,7 @@ extension IPAddress: CustomStringConvertible {
         return value << 8 | octet
     }
 
-    private init?(v6Text text: some RandomAccessCollection<UInt8>) {
+    private init?(v6Text text: ArraySlice<UInt8>) {
         var groups: [UInt16] = []
         var gap: Int?
         var rest = text[...]

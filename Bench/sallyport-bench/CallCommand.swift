@@ -1,0 +1,102 @@
+import ArgumentParser
+import CBench
+import Foundation
+import NetworkTypes
+
+/// `sallyport-bench call`: places calls and says how they went.
+struct CallCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "call", abstract: "Place calls with real audio through a proxy, check and measure them.",
+        discussion: """
+            A caller inside (the PBX) calls an answerer outside (the ITSP) through the proxy, with audio both ways. \
+            Exit status 0: no call failed and no packet was lost.
+
+            One call:        sallyport-bench call --spawn sallyport
+            500 at once:     sallyport-bench call --concurrent 500 --duration 30 --spawn sallyport
+            Signalling:      sallyport-bench call --calls 20000 --rate 400 --no-sdp --duration 0 --pid PID
+            Everything odd:  sallyport-bench call --calls 100000 --rate 500 --mix all --no-media --spawn sallyport
+            """)
+
+    @Option(help: "Calls to place.") var calls = 1
+    @Option(help: "Calls placed a second.") var rate: Double?
+    @Option(help: "Seconds that a call lasts.") var duration = 5.0
+    @Option(help: "Have so many calls up at once, for --duration seconds.") var concurrent: Int?
+    @Option(help: "Which calls: \(CallMix.allCases.map(\.rawValue).joined(separator: ", ")).") var mix = CallMix
+        .answered
+    @Option(help: "Seconds that it rings before the answerer answers.") var ring = 0.0
+    @OptionGroup var addresses: AddressOptions
+    @Flag(help: "Call the answerer without a proxy: what the generator itself costs.") var direct = false
+    @Option(help: "Start this sallyport executable for the run.", completion: .file()) var spawn: String?
+    @Option(help: "The configuration for --spawn, instead of one made for the run.") var config: String?
+    @Option(help: "Measure this running process and its children.") var pid: Int32?
+    @Flag(help: "Register through the proxy first; done for a single call.") var register = false
+    @Flag(help: "Play tones and listen for them; done for a single call.") var tone = false
+    @Flag(help: "Describe audio, but send none.") var noMedia = false
+    @Flag(help: "Calls without SDP.") var noSdp = false
+    @Option(help: "Milliseconds of audio in a packet (PCMU).") var ptime = 20
+    @Flag(help: "Lost packets are no failure.") var allowLoss = false
+    @Flag(help: "Print one JSON object.") var json = false
+    @Flag(help: "No progress lines.") var quiet = false
+
+    func validate() throws {
+        if total < 1 { throw ValidationError("--calls and --concurrent count from 1.") }
+        if let rate, rate <= 0 { throw ValidationError("--rate must be above 0.") }
+        if duration < 0 || ring < 0 { throw ValidationError("Times can't be negative.") }
+        if !(10...60).contains(ptime) || ptime % 10 != 0 { throw ValidationError("--ptime is 10, 20, … 60.") }
+        if direct, spawn != nil || pid != nil { throw ValidationError("--direct has no proxy to spawn or measure.") }
+    }
+
+    private var total: Int { concurrent ?? calls }
+    private var isDemonstration: Bool { total == 1 && mix == .answered }
+    private var audio: CallSettings.Audio {
+        if noSdp { return .none }
+        if noMedia { return .describedOnly }
+        return tone || isDemonstration ? .tones : .stamped
+    }
+
+    func run() throws {
+        try checkDescriptors()
+        let loop = try LoadLoop(settings: settings, mediaPorts: addresses.ownMediaPorts.value)
+        let proxy = try spawn.map { executable in
+            try SpawnedProxy(
+                executable: executable, inside: addresses.proxyInside.value, outside: addresses.proxyOutside.value,
+                caller: addresses.caller.value, mediaPorts: addresses.proxyMediaPorts.value, configuration: config)
+        }
+        let measured = proxy?.process.pid ?? pid
+        let load = CallLoad(loop: loop, plan: plan, progress: ProgressLine(isQuiet: quiet || total == 1)) {
+            measured.flatMap { ProcessUsage(of: $0) }
+        }
+        let registered = register || (isDemonstration && spawn != nil) ? Registration.run(on: loop) : nil
+        try load.run()
+        if let proxy, !proxy.process.isRunning {
+            throw BenchFailure("the proxy died during the run:\n\(proxy.process.lastOutput)")
+        }
+        let report = CallReport(load, registered: registered, allowsLoss: allowLoss)
+        print(json ? try report.json() : report.summary)
+        if !report.passed { throw ExitCode(1) }
+    }
+
+    private var settings: CallSettings {
+        CallSettings(
+            caller: addresses.caller.value, answerer: addresses.answerer.value,
+            proxy: direct ? nil : (addresses.proxyInside.value, addresses.proxyOutside.value), audio: audio,
+            packetTime: ptime, hold: concurrent == nil ? .seconds(duration) : nil, ring: .seconds(ring))
+    }
+
+    private var plan: CallLoad.Plan {
+        // Without a rate, calls that are to be up together are set up within ten seconds.
+        let usual = concurrent.map { max(10, Double($0) / 10) } ?? 50
+        return CallLoad.Plan(
+            calls: total, rate: rate ?? usual, mix: mix, together: concurrent == nil ? nil : .seconds(duration))
+    }
+
+    /// A socket for each end of each call that is up.
+    private func checkDescriptors() throws {
+        let limit = CBench_raise_descriptor_limit()
+        guard audio == .stamped || audio == .tones else { return }
+        let atOnce = concurrent ?? min(calls, Int((rate ?? 50) * (duration + ring + 1)))
+        if UInt64(atOnce * 2 + 64) > limit {
+            throw ValidationError("\(atOnce) calls at once need \(atOnce * 2) sockets; this process may open \(limit).")
+        }
+    }
+}

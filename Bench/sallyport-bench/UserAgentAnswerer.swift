@@ -1,0 +1,103 @@
+import NetworkTypes
+
+/// The user agent that is called: an ITSP at the proxy's outside door.
+final class UserAgentAnswerer: UserAgent {
+    private var calls: [[UInt8]: AnswererCall] = [:]
+    /// Calls that are not over.
+    private(set) var open = 0
+
+    /// Ends those calls that are this end's to end, each a little later than the one before.
+    func hangUpAll(from start: Instant, interval: Duration) {
+        var moment = start
+        for call in calls.values.sorted(by: { $0.number < $1.number }) {
+            call.hangUp(at: moment)
+            schedule(call)
+            moment += interval
+        }
+    }
+
+    /// The ends of the calls that are up, by number.
+    func streams() -> [RTPStream] { calls.values.sorted { $0.number < $1.number }.compactMap(\.stream) }
+
+    /// The calls that never ended are failures.
+    func failOpenCalls() {
+        for call in calls.values where !call.isOver { scoreboard.fail(call.number, "still up at the answerer") }
+    }
+
+    func ended() { open -= 1 }
+
+    func forget(_ call: AnswererCall) { calls[call.callID] = nil }
+
+    override func handle(_ message: ReceivedMessage, from source: SocketAddress, arrived: Int64, at now: Instant) {
+        guard let callID = message[.callID] else {
+            scoreboard.strays += 1
+            return
+        }
+        let call = calls[message.slice(callID)]
+        switch message.start {
+        case .response(let status):
+            guard let call else { return scoreboard.strays += 1 }
+            call.handle(response: message, status: status, at: now)
+            schedule(call)
+        case .request(let method, let uri):
+            if let call {
+                call.handle(method, uri, message, from: source, at: now)
+                schedule(call)
+            } else {
+                handleFirst(method, uri, message, from: source, at: now)
+            }
+        }
+    }
+
+    private func handleFirst(
+        _ method: SIPMethod, _ uri: Range<Int>, _ request: ReceivedMessage, from source: SocketAddress, at now: Instant
+    ) {
+        switch method {
+        case .invite: accept(request, uri, from: source, at: now)
+        case .register: register(request, from: source)
+        case .ack: break
+        case .options: respond(200, "OK", to: request, from: source)
+        default: respond(481, "Call/Transaction Does Not Exist", to: request, from: source)
+        }
+    }
+
+    private func accept(_ request: ReceivedMessage, _ uri: Range<Int>, from source: SocketAddress, at now: Instant) {
+        guard let (plan, number) = Self.plan(request.slice(uri)) else {
+            return respond(404, "Not Found", to: request, from: source)
+        }
+        if plan == .silence { return }
+        if request[.route] != nil { scoreboard.fail(number, "INVITE with a Route left in it") }
+        if settings.proxy != nil, request[.recordRoute] == nil {
+            scoreboard.fail(number, "INVITE without Record-Route")
+        }
+        let call = AnswererCall(number, plan, callID: request.slice(request[.callID]), agent: self)
+        calls[call.callID] = call
+        open += 1
+        call.accept(request, from: source, at: now)
+        schedule(call)
+    }
+
+    /// Reads `sip:PLAN.NUMBER@…`.
+    private static func plan(_ uri: [UInt8]) -> (CallPlan, UInt32)? {
+        guard let user = SIPURI(uri)?.user else { return nil }
+        let words = String(decoding: user, as: UTF8.self).split(separator: ".")
+        guard words.count == 2, let plan = CallPlan(rawValue: String(words[0])), let number = UInt32(words[1])
+        else { return nil }
+        return (plan, number)
+    }
+
+    /// A registrar that grants what it is asked: the Contact comes back as it was received.
+    private func register(_ request: ReceivedMessage, from source: SocketAddress) {
+        var builder = MessageBuilder(status: 200, reason: "OK", to: request, tag: runID)
+        for contact in request.values(.contact) {
+            builder.field("Contact", request.slice(contact), Array(";expires=3600".utf8))
+        }
+        send(builder.finish(), to: responseDestination(request, from: source))
+    }
+
+    private func respond(_ status: Int, _ reason: StaticString, to request: ReceivedMessage, from source: SocketAddress)
+    {
+        var builder = MessageBuilder(status: status, reason: reason, to: request, tag: runID)
+        send(builder.finish(), to: responseDestination(request, from: source))
+    }
+}

@@ -1,0 +1,71 @@
+import NetworkTypes
+
+extension Configuration {
+    /// The whole configuration as a file that says everything: reading it back gives the same configuration.
+    public var effectiveYAML: String {
+        var lines = sideLines("inside", inside.addresses, inside.listen)
+        if !inside.networks.isEmpty { lines.append("  networks: \(list(inside.networks))") }
+        lines.append("  srtp: off")
+        lines += sideLines("outside", outside.addresses, outside.listen)
+        lines.append("pbx: \(list(pbx))")
+        lines.append(trunks.isEmpty ? "trunks: []" : "trunks:")
+        for trunk in trunks { lines += trunk.lines }
+        lines += [
+            "media:", "  ports: \(media.ports.text)", "  timeout: \(media.timeout.unitText)", "  direct_media: no",
+            "  workers: \(media.workers)", "  allow: \(list(media.allow))",
+            "remote_phones:", "  enabled: no",
+            "limits:", "  calls: \(limits.calls)", "  per_source: \(limits.perSource.map(\.description) ?? "none")",
+            "  call_duration: \(limits.callDuration.unitText)",
+            "dscp:", "  sip: \(codePointText(dscp.sip))", "  rtp: \(codePointText(dscp.rtp))",
+            "state: \(quoted(state))",
+            "admin:", "  listen: \(quoted(admin.listen.description))",
+            "log:", "  level: \(log.level.rawValue)", "  format: \(log.format.rawValue)",
+        ]
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func sideLines(
+        _ name: String, _ addresses: [IPAddress], _ listen: [ListenerConfiguration]
+    ) -> [String] {
+        ["\(name):", "  addresses: \(list(addresses))", "  listen: \(list(listen))"]
+    }
+}
+
+extension TrunkConfiguration {
+    fileprivate var lines: [String] {
+        var lines = ["  - name: \(quoted(name))", "    domain: \(quoted(domain))"]
+        if let user { lines.append("    user: \(quoted(user))") }
+        lines += [
+            "    transport: auto", "    networks: \(list(networks))", "    media_networks: \(list(mediaNetworks))",
+            "    nat: \(isBehindNAT ? "yes" : "no")", "    trust_udp: \(trustsUDP ? "yes" : "no")",
+            "    contact: parameter",
+        ]
+        if !pbx.isEmpty { lines.append("    pbx: \(list(pbx))") }
+        return lines + [
+            "    srtp: off", "    hide: no", "    hide_call_id: no", "    identity: keep", "    redirects: pass",
+        ]
+    }
+}
+
+private func list(_ values: [some CustomStringConvertible]) -> String {
+    "[\(values.map { quoted($0.description) }.joined(separator: ", "))]"
+}
+
+/// As it is where YAML takes it for a word, else in double quotes.
+private func quoted(_ text: String) -> String {
+    let isWord = text.utf8.allSatisfy { $0.isAlphanumeric || [0x2e, 0x2f, 0x2d, 0x5f].contains($0) }
+    if isWord, let first = text.utf8.first, first != 0x2d, !["null", "Null", "NULL"].contains(text) { return text }
+    var out = "\""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\"", "\\": out += "\\\(scalar)"
+        default: out.unicodeScalars.append(scalar)
+        }
+    }
+    return out + "\""
+}
+
+/// The name of a DSCP, or its number.
+private func codePointText(_ value: UInt8) -> String {
+    Value.codePoints.first { $0.value == value }?.key ?? "\(value)"
+}

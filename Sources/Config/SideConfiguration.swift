@@ -1,0 +1,59 @@
+public import NetworkTypes
+
+/// A transport and port that a side listens on, at each of its addresses.
+public struct ListenerConfiguration: Hashable, Sendable, CustomStringConvertible {
+    public var transport: TransportProtocol
+    public var port: UInt16
+
+    public init(_ transport: TransportProtocol, port: UInt16? = nil) {
+        self.transport = transport
+        self.port = port ?? transport.defaultPort
+    }
+
+    /// `udp`, or `udp:5070` where the port is not the transport's own.
+    public var description: String { port == transport.defaultPort ? "\(transport)" : "\(transport):\(port)" }
+
+    /// What a side listens on when the file doesn't say: the transports that are built.
+    public static let defaults = [ListenerConfiguration(.udp)]
+}
+
+/// The `inside` section.
+public struct InsideConfiguration: Hashable, Sendable {
+    /// Our addresses on the private network, at most a few of each family; the first of a family is the side's identity.
+    public var addresses: [IPAddress]
+    public var listen: [ListenerConfiguration]
+    /// Who may call out. Empty until ``Configuration/validate(on:isTaken:)`` fills in the subnets of the addresses.
+    public var networks: [IPNetwork]
+
+    public init(
+        addresses: [IPAddress], listen: [ListenerConfiguration] = ListenerConfiguration.defaults,
+        networks: [IPNetwork] = []
+    ) {
+        self.addresses = addresses
+        self.listen = listen
+        self.networks = networks
+    }
+}
+
+/// The `outside` section.
+public struct OutsideConfiguration: Hashable, Sendable {
+    /// Our addresses on the public network.
+    public var addresses: [IPAddress]
+    public var listen: [ListenerConfiguration]
+
+    public init(addresses: [IPAddress], listen: [ListenerConfiguration] = ListenerConfiguration.defaults) {
+        self.addresses = addresses
+        self.listen = listen
+    }
+}
+
+extension Configuration {
+    /// Every SIP socket of one side: each address with each listener.
+    public func listeners(of side: Side) -> [(transport: TransportProtocol, address: SocketAddress)] {
+        let (addresses, listen) =
+            side == .inside ? (inside.addresses, inside.listen) : (outside.addresses, outside.listen)
+        return addresses.flatMap { address in
+            listen.map { (transport: $0.transport, address: SocketAddress(address, $0.port)) }
+        }
+    }
+}

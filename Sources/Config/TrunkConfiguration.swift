@@ -1,0 +1,26 @@
+public import NetworkTypes
+
+/// One entry of `trunks`: policy for one ITSP account or gateway group.
+public struct TrunkConfiguration: Hashable, Sendable {
+    /// What logs, pages and `X-Sallyport-Trunk` call it; unique.
+    public var name: String
+    /// Matched against Route, Request-URI and From, in lower case; a host name or an address.
+    public var domain: String
+    /// Tells accounts apart that share a domain.
+    public var user: String?
+    /// Where its calls come from, beside what the domain resolves to.
+    public var networks: [IPNetwork] = []
+    /// Where its RTP may come from, beside what SDP says.
+    public var mediaNetworks: [IPNetwork] = []
+    /// Whether the trunk itself is behind NAT: its media then latches to the SIP source, provisionally to any source.
+    public var isBehindNAT = false
+    /// Whether requests that come over UDP, whose source can be forged, are taken from it.
+    public var trustsUDP = true
+    /// Where its calls go that no registration claims, before the default `pbx`.
+    public var pbx: [SIPTarget] = []
+
+    public init(name: String, domain: String) {
+        self.name = name
+        self.domain = domain
+    }
+}

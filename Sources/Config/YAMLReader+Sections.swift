@@ -1,0 +1,112 @@
+import NetworkTypes
+import Yams
+
+// A method for each section of the file.
+extension YAMLReader {
+    private static let insideKeys = KnownKeys(["addresses", "listen", "networks", "srtp"])
+    private static let outsideKeys = KnownKeys(["addresses", "listen"], notBuilt: ["advertise"])
+
+    mutating func inside(_ entry: Entry) -> InsideConfiguration {
+        var inside = InsideConfiguration(addresses: [])
+        guard let entries = sideEntries(entry, keys: Self.insideKeys, addresses: &inside.addresses) else {
+            return inside
+        }
+        setListeners(&inside.listen, from: entries["listen"])
+        setList(&inside.networks, from: entries["networks"], atLeast: 1, Value.network)
+        expect(entries["srtp"], ["off", "no"], notBuilt: ["auto", "optional", "required"])
+        return inside
+    }
+
+    mutating func outside(_ entry: Entry) -> OutsideConfiguration {
+        var outside = OutsideConfiguration(addresses: [])
+        guard let entries = sideEntries(entry, keys: Self.outsideKeys, addresses: &outside.addresses) else {
+            return outside
+        }
+        setListeners(&outside.listen, from: entries["listen"])
+        return outside
+    }
+
+    /// A side is a mapping, or in short one address or a list of them.
+    private mutating func sideEntries(
+        _ entry: Entry, keys: KnownKeys, addresses: inout [IPAddress]
+    ) -> [String: Entry]? {
+        guard case .mapping = entry.node else {
+            setList(&addresses, from: entry, atLeast: 1, Value.ownAddress)
+            return nil
+        }
+        guard let entries = entries(of: entry, keys: keys) else { return nil }
+        setList(&addresses, from: entries["addresses"], atLeast: 1, Value.ownAddress)
+        if entries["addresses"] == nil, !hasRefused("\(entry.path).addresses") {
+            fail(at: entry.node, "'\(entry.path)' needs addresses")
+        }
+        return entries
+    }
+
+    private mutating func setListeners(_ field: inout [ListenerConfiguration], from entry: Entry?) {
+        setList(&field, from: entry, atLeast: 1) { text throws(ValueError) in
+            let parts = text.lowercased().split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            switch parts.first {
+            case "udp":
+                return ListenerConfiguration(.udp, port: parts.count == 2 ? try Value.port(String(parts[1])) : nil)
+            case "tcp", "tls": throw .notBuilt(text)
+            default: throw .expected("udp or udp:PORT", text)
+            }
+        }
+    }
+
+    mutating func media(_ media: inout MediaConfiguration, from entry: Entry) {
+        let keys = KnownKeys(["ports", "timeout", "direct_media", "workers", "allow"], notBuilt: ["engine"])
+        guard let entries = entries(of: entry, keys: keys) else { return }
+        set(&media.ports, from: entries["ports"], Value.ports)
+        set(&media.timeout, from: entries["timeout"]) { text throws(ValueError) in
+            try Value.duration(text, in: .seconds(5)...(.seconds(24 * 3600)))
+        }
+        expect(entries["direct_media"], ["no", "off", "false"], notBuilt: ["yes", "on", "true"])
+        set(&media.workers, from: entries["workers"]) { text throws(ValueError) in try Value.count(text, in: 1...256) }
+        setList(&media.allow, from: entries["allow"], Value.network)
+    }
+
+    /// Remote phones are not built: only that they are off may be said.
+    mutating func remotePhones(_ entry: Entry) {
+        let keys = KnownKeys(["enabled"], notBuilt: ["domains", "inside", "contact", "srtp", "keying"])
+        guard let entries = entries(of: entry, keys: keys) else { return }
+        expect(entries["enabled"], ["no", "off", "false"], notBuilt: ["yes", "on", "true"])
+    }
+
+    mutating func limits(_ limits: inout LimitsConfiguration, from entry: Entry) {
+        let keys = KnownKeys(
+            ["calls", "per_source", "call_duration"],
+            notBuilt: ["calls_per_second", "connections", "connections_per_source"])
+        guard let entries = entries(of: entry, keys: keys) else { return }
+        set(&limits.calls, from: entries["calls"]) { text throws(ValueError) in
+            try Value.count(text, in: 1...1_000_000)
+        }
+        set(&limits.perSource, from: entries["per_source"], Value.rate)
+        set(&limits.callDuration, from: entries["call_duration"]) { text throws(ValueError) in
+            try Value.duration(text, in: .seconds(1)...(.seconds(30 * 86400)))
+        }
+    }
+
+    mutating func dscp(_ dscp: inout DSCPConfiguration, from entry: Entry) {
+        guard let entries = entries(of: entry, keys: KnownKeys(["sip", "rtp"])) else { return }
+        set(&dscp.sip, from: entries["sip"], Value.codePoint)
+        set(&dscp.rtp, from: entries["rtp"], Value.codePoint)
+    }
+
+    mutating func admin(_ admin: inout AdminConfiguration, from entry: Entry) {
+        guard let entries = entries(of: entry, keys: KnownKeys(["listen"])) else { return }
+        set(&admin.listen, from: entries["listen"]) { text throws(ValueError) in
+            let address = try Value.socketAddress(text)
+            guard address.ip.isLoopback else {
+                throw .wrong("\(address) is no loopback address, and pages have no authentication yet")
+            }
+            return address
+        }
+    }
+
+    mutating func log(_ log: inout LogConfiguration, from entry: Entry) {
+        guard let entries = entries(of: entry, keys: KnownKeys(["level", "format"])) else { return }
+        set(&log.level, from: entries["level"], Value.word)
+        set(&log.format, from: entries["format"], Value.word)
+    }
+}

@@ -1,0 +1,61 @@
+import NetworkTypes
+import Yams
+
+extension YAMLReader {
+    private static let trunkKeys = KnownKeys(
+        [
+            "name", "domain", "user", "transport", "networks", "media_networks", "nat", "trust_udp", "contact", "pbx",
+            "srtp", "hide", "hide_call_id", "identity", "redirects",
+        ],
+        notBuilt: [
+            "source_port", "qualify", "keying", "tls", "from_domain", "max_calls", "calls_per_second",
+            "minutes_per_day",
+        ])
+
+    mutating func trunks(_ entry: Entry) -> [TrunkConfiguration] {
+        guard case .sequence = entry.node else {
+            fail(at: entry.node, "'trunks' must be a list of trunks, not \(entry.node.kind)")
+            return []
+        }
+        var trunks: [TrunkConfiguration] = []
+        for item in items(of: entry) {
+            guard let trunk = trunk(item) else { continue }
+            if trunks.contains(where: { $0.name.lowercased() == trunk.name.lowercased() }) {
+                fail(at: "\(item.path).name", "there is another trunk named '\(trunk.name)'")
+            } else if trunks.contains(where: { $0.domain == trunk.domain && $0.user == trunk.user }) {
+                fail(at: "\(item.path).domain", "another trunk has this domain; tell them apart by 'user'")
+            }
+            trunks.append(trunk)
+        }
+        return trunks
+    }
+
+    private mutating func trunk(_ item: Entry) -> TrunkConfiguration? {
+        guard let entries = entries(of: item, keys: Self.trunkKeys) else { return nil }
+        var trunk = TrunkConfiguration(name: "", domain: "")
+        set(&trunk.name, from: entries["name"], Value.trunkName)
+        set(&trunk.domain, from: entries["domain"], Value.domain)
+        for key in ["name", "domain"] where entries[key] == nil && !hasRefused("\(item.path).\(key)") {
+            fail(at: item.node, "'\(item.path)' needs a \(key)")
+        }
+        set(&trunk.user, from: entries["user"]) { text throws(ValueError) in try Value.user(text) }
+        setList(&trunk.networks, from: entries["networks"], Value.network)
+        setList(&trunk.mediaNetworks, from: entries["media_networks"], Value.network)
+        set(&trunk.isBehindNAT, from: entries["nat"], Value.boolean)
+        set(&trunk.trustsUDP, from: entries["trust_udp"], Value.boolean)
+        setList(&trunk.pbx, from: entries["pbx"]) { text throws(ValueError) in try SIPTarget(text) }
+        expectDefaults(entries)
+        return trunk.name.isEmpty || trunk.domain.isEmpty ? nil : trunk
+    }
+
+    /// The keys of which one value is built: naming it is right and changes nothing.
+    private mutating func expectDefaults(_ entries: [String: Entry]) {
+        expect(entries["transport"], ["auto", "udp"], notBuilt: ["tcp", "tls"])
+        expect(entries["contact"], ["parameter"], notBuilt: ["user", "path"])
+        expect(entries["srtp"], ["off", "no"], notBuilt: ["auto", "optional", "required"])
+        expect(entries["hide"], ["no", "off", "false"], notBuilt: ["yes", "on", "true"])
+        expect(entries["hide_call_id"], ["no", "off", "false"], notBuilt: ["auto", "yes", "on", "true"])
+        expect(entries["identity"], ["keep"], notBuilt: ["remove"])
+        expect(entries["redirects"], ["pass"], notBuilt: ["follow"])
+    }
+}

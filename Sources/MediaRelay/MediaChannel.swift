@@ -1,0 +1,58 @@
+public import NetworkTypes
+
+/// One socket of a media leg, for RTP or for RTCP: what a driver hands datagrams to.
+///
+/// Nearly always it has one path. The leg that carried an offer which forked has one for each answer.
+public final class MediaChannel {
+    public let socket: RelaySocket
+    private var paths: ContiguousArray<RelayPath> = []
+
+    init(_ socket: RelaySocket) { self.socket = socket }
+}
+
+// MARK: Packets
+
+extension MediaChannel {
+    /// Decides about one datagram that the socket received from `source`.
+    ///
+    /// The time is that of the batch. Nothing here changes which channels exist, so a driver may work through a batch
+    /// without looking at the core's effects.
+    public func receive(_ packet: Span<UInt8>, from source: SocketAddress, at now: Instant) -> RelayVerdict {
+        receive(packet, from: source, at: now, joints: 0)
+    }
+
+    func receive(_ packet: Span<UInt8>, from source: SocketAddress, at now: Instant, joints: Int) -> RelayVerdict {
+        if paths.count == 1 { return paths[0].relay(packet, from: source, at: now, joints: joints) }
+        guard let path = bestPath(for: source, at: now) else {
+            paths.first?.countForeign()
+            return .drop(.source)
+        }
+        return path.relay(packet, from: source, at: now, joints: joints)
+    }
+
+    /// Counts a packet that came here but that the kernel did not take when it was sent on.
+    public func countUnsent() { paths.first?.countUnsent() }
+
+    /// The fork whose peer `source` is: the best reason to believe it decides, then the newest answer.
+    private func bestPath(for source: SocketAddress, at now: Instant) -> RelayPath? {
+        var best: RelayPath?
+        var bestRank = UInt8.max
+        for path in paths.reversed() {
+            guard let rank = path.rank(of: source, at: now), rank < bestRank else { continue }
+            (best, bestRank) = (path, rank)
+        }
+        return best
+    }
+}
+
+// MARK: Signalling
+
+extension MediaChannel {
+    /// A channel without a path is closed: its last stream is gone.
+    var isClosed: Bool { paths.isEmpty }
+
+    // The list is replaced, never changed in place: with a change in place anywhere, each packet that reads it would
+    // pay for a run-time exclusivity check.
+    func attach(_ path: RelayPath) { paths = paths + [path] }
+    func detach(_ path: RelayPath) { paths = paths.filter { $0 !== path } }
+}

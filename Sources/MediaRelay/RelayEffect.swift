@@ -1,0 +1,9 @@
+/// What the driver must do for a ``RelayCore``.
+public enum RelayEffect {
+    /// Read the channel's socket and hand its datagrams to ``MediaChannel/receive(_:from:at:)``.
+    case register(MediaChannel)
+    /// Stop reading the socket, if it was read at all, and close it.
+    case close(RelaySocket)
+    /// Tell the signalling side.
+    case report(RelayEvent)
+}

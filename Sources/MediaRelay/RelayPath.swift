@@ -1,0 +1,194 @@
+import NetworkTypes
+import RTP
+
+/// One direction of one channel: from the socket of one leg to the peer of the other leg.
+///
+/// It has everything a packet needs in reach: the source latch, the counters, and a copy of the destination, which
+/// belongs to the opposite leg and is written here whenever that leg's latch or signalling changes (rarely) instead of
+/// being looked up there (with every packet).
+final class RelayPath {
+    /// What the path expects on its socket.
+    enum Content: UInt8 {
+        /// RTP, and RTCP of a peer that multiplexes although nobody agreed to it (RFC 5761).
+        case rtp
+        case rtcp
+        /// Datagrams of unknown kind, such as UDPTL: relayed by their source alone.
+        case opaque
+    }
+
+    let content: Content
+    /// Told when the latch changes, since the opposite paths send to what this one has learned.
+    weak var stream: RelayStream?
+    private let budget: ProvisionalBudget
+
+    private let latch = AddressLatch()
+    /// Where RTP or opaque datagrams go, and where RTCP goes.
+    private let media = RelayOutput()
+    private let control = RelayOutput()
+
+    private let sequence = SequenceTracker()
+    private var packets: UInt64 = 0
+    private var bytes: UInt64 = 0
+    private var controlPackets: UInt64 = 0
+    private var droppedSource: UInt64 = 0
+    private var droppedMalformed: UInt64 = 0
+    private var droppedNoDestination: UInt64 = 0
+    private var droppedSend: UInt64 = 0
+    private var provisional: UInt64 = 0
+    /// When the last packet came that was well-formed and from the peer.
+    private(set) var lastValid: Instant?
+
+    init(_ content: Content, budget: ProvisionalBudget) {
+        self.content = content
+        self.budget = budget
+    }
+}
+
+// MARK: Packets
+
+extension RelayPath {
+    /// Internal joints a packet may pass on its way out: an outside leg may lead to an inside leg and that to a peer,
+    /// but legs that lead to each other in a circle end here.
+    static let maximumJoints = 2
+
+    /// Decides about one datagram that came from `source`.
+    ///
+    /// Budget: no allocation, no lock, no look-up but where the source is new. `RelayBench` and `RelayCostTests` watch.
+    func relay(_ packet: Span<UInt8>, from source: SocketAddress, at now: Instant, joints: Int) -> RelayVerdict {
+        switch content {
+        case .rtp: relayMedia(packet, from: source, at: now, joints: joints)
+        case .rtcp: relayControl(packet, from: source, at: now, joints: joints)
+        case .opaque: relayOpaque(packet, from: source, at: now, joints: joints)
+        }
+    }
+
+    private func relayMedia(
+        _ packet: Span<UInt8>, from source: SocketAddress, at now: Instant, joints: Int
+    ) -> RelayVerdict {
+        guard PacketKind(packet) == .rtp else {
+            return relayControl(packet, from: source, at: now, joints: joints)
+        }
+        guard let header = RTPHeader(packet) else { return dropMalformed() }
+        if latch.isLocked(to: source) {
+            lastValid = now
+            sequence.receive(header, at: now)
+        } else {
+            switch admit(source, at: now) {
+            case .accepted, .latched: sequence.receive(header, at: now)
+            case .provisional: break
+            case .refused: return .drop(.source)
+            }
+        }
+        packets &+= 1
+        bytes &+= UInt64(truncatingIfNeeded: packet.count)
+        return send(packet, media, at: now, joints: joints)
+    }
+
+    private func relayControl(
+        _ packet: Span<UInt8>, from source: SocketAddress, at now: Instant, joints: Int
+    ) -> RelayVerdict {
+        guard RTCPHeader(packet) != nil else { return dropMalformed() }
+        guard isFromPeer(source, at: now) else { return .drop(.source) }
+        controlPackets &+= 1
+        bytes &+= UInt64(truncatingIfNeeded: packet.count)
+        return send(packet, control, at: now, joints: joints)
+    }
+
+    private func relayOpaque(
+        _ packet: Span<UInt8>, from source: SocketAddress, at now: Instant, joints: Int
+    ) -> RelayVerdict {
+        guard packet.count > 0 else { return dropMalformed() }
+        guard isFromPeer(source, at: now) else { return .drop(.source) }
+        packets &+= 1
+        bytes &+= UInt64(truncatingIfNeeded: packet.count)
+        return send(packet, media, at: now, joints: joints)
+    }
+
+    private func isFromPeer(_ source: SocketAddress, at now: Instant) -> Bool {
+        if latch.isLocked(to: source) {
+            lastValid = now
+            return true
+        }
+        return admit(source, at: now) != .refused
+    }
+
+    /// The slow path: a source that is not the locked one.
+    private func admit(_ source: SocketAddress, at now: Instant) -> AddressLatch.Admission {
+        let admission = latch.admit(source, at: now)
+        switch admission {
+        case .accepted: lastValid = now
+        case .latched:
+            lastValid = now
+            stream?.updateDestinations()
+        case .provisional:
+            guard budget.take() else {
+                droppedSource &+= 1
+                return .refused
+            }
+            provisional &+= 1
+        case .refused: droppedSource &+= 1
+        }
+        return admission
+    }
+
+    private func dropMalformed() -> RelayVerdict {
+        droppedMalformed &+= 1
+        return .drop(.malformed)
+    }
+
+    private func send(_ packet: Span<UInt8>, _ output: RelayOutput, at now: Instant, joints: Int) -> RelayVerdict {
+        guard output.isOpen else {
+            droppedNoDestination &+= 1
+            return .drop(.noDestination)
+        }
+        if let joined = output.joined, !joined.isClosed {
+            guard joints < Self.maximumJoints else {
+                droppedNoDestination &+= 1
+                return .drop(.noDestination)
+            }
+            return joined.receive(packet, from: output.local, at: now, joints: joints + 1)
+        }
+        return .forward(to: output.destination, descriptor: output.descriptor)
+    }
+
+    /// Counts a packet that came from an unknown source, where the channel found no path for it.
+    func countForeign() { droppedSource &+= 1 }
+
+    /// Counts a packet that the sending socket refused.
+    func countUnsent() { droppedSend &+= 1 }
+
+    /// How well the path suits packets from `source`; see ``AddressLatch/rank(of:at:)``.
+    func rank(of source: SocketAddress, at now: Instant) -> UInt8? { latch.rank(of: source, at: now) }
+}
+
+// MARK: Signalling
+
+extension RelayPath {
+    /// The source to report, and to send to where the destination isn't fixed.
+    var latched: SocketAddress? { latch.latched }
+
+    func prepare(_ rules: SourceRules) { latch.prepare(rules) }
+    func commit(generation: UInt32, at now: Instant) { _ = latch.commit(generation: generation, at: now) }
+    func discard(generation: UInt32) { latch.discard(generation: generation) }
+
+    /// Points RTP (or opaque datagrams) and RTCP at the opposite leg's peer.
+    func point(media: RelayTarget?, control: RelayTarget?) {
+        self.media.point(at: media)
+        self.control.point(at: control)
+    }
+
+    /// Adds what the path has counted to `counters`.
+    func add(to counters: inout RelayCounters) {
+        counters.packets += packets
+        counters.bytes += bytes
+        counters.controlPackets += controlPackets
+        counters.lost += sequence.lost
+        counters.outOfOrder += sequence.outOfOrder
+        counters.jitter = max(counters.jitter, sequence.jitter)
+        counters.droppedSource += droppedSource
+        counters.droppedMalformed += droppedMalformed
+        counters.droppedNoDestination += droppedNoDestination
+        counters.droppedSend += droppedSend
+        counters.provisional += provisional
+    }
+}

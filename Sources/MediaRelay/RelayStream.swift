@@ -1,0 +1,81 @@
+import NetworkTypes
+
+/// One media description of a session, or one fork of it: two ends and the paths between them.
+final class RelayStream {
+    let id: RelayStreamID
+    let isOpaque: Bool
+    let budget: ProvisionalBudget
+    private let channels: ChannelTable
+    private let caller: StreamEnd
+    private let callee: StreamEnd
+
+    init(
+        _ id: RelayStreamID, caller: MediaLeg, callee: MediaLeg, isOpaque: Bool, budget: ProvisionalBudget,
+        channels: ChannelTable
+    ) {
+        self.id = id
+        self.isOpaque = isOpaque
+        self.budget = budget
+        self.channels = channels
+        self.caller = StreamEnd(caller, isOpaque: isOpaque, budget: budget)
+        self.callee = StreamEnd(callee, isOpaque: isOpaque, budget: budget)
+        self.caller.attach(to: self)
+        self.callee.attach(to: self)
+    }
+
+    /// Takes the stream off its channels: no packet reaches it any more.
+    func close() {
+        caller.detach()
+        callee.detach()
+    }
+}
+
+// MARK: Signalling
+
+extension RelayStream {
+    func leg(_ end: LegEnd) -> MediaLeg { self.end(end).leg }
+
+    func prepare(_ end: LegEnd, _ remote: LegRemote) { self.end(end).prepare(remote) }
+
+    func commit(generation: UInt32, at now: Instant) {
+        caller.commit(generation: generation, at: now)
+        callee.commit(generation: generation, at: now)
+        updateDestinations()
+    }
+
+    func discard(generation: UInt32) {
+        caller.discard(generation: generation)
+        callee.discard(generation: generation)
+    }
+
+    /// Points the paths of each end at the peer of the other. Called when signalling or a latch has changed.
+    func updateDestinations() {
+        point(caller, at: callee)
+        point(callee, at: caller)
+    }
+
+    private func point(_ from: StreamEnd, at to: StreamEnd) {
+        let media = target(to.mediaDestination, from: to.leg.rtp)
+        let control = target(to.controlDestination, from: to.controlSender)
+        from.rtp.point(media: media, control: control)
+        // The second port of an opaque stream is as opaque as the first.
+        from.rtcp.point(media: control, control: control)
+    }
+
+    private func target(_ destination: SocketAddress?, from sender: MediaChannel) -> RelayTarget? {
+        guard let destination else { return nil }
+        return RelayTarget(destination: destination, sender: sender, joined: channels[destination])
+    }
+
+    private func end(_ end: LegEnd) -> StreamEnd { end == .caller ? caller : callee }
+}
+
+// MARK: Reports
+
+extension RelayStream {
+    var reports: [LegReport] { [caller.report(id, .caller), callee.report(id, .callee)] }
+
+    var lastValid: Instant {
+        max(caller.lastValid ?? .zero, callee.lastValid ?? .zero)
+    }
+}

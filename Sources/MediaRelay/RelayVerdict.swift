@@ -1,0 +1,18 @@
+public import NetworkTypes
+
+/// What becomes of one packet.
+public enum RelayVerdict: Hashable, Sendable {
+    /// Send the same bytes from the socket `descriptor`.
+    case forward(to: SocketAddress, descriptor: Int32)
+    case drop(DropCause)
+}
+
+/// Why a packet is not relayed; each cause has its counter in ``RelayCounters``.
+public enum DropCause: UInt8, Hashable, Sendable, CaseIterable {
+    /// The source is not believed.
+    case source
+    /// No RTP or RTCP, or shorter than its header says.
+    case malformed
+    /// The opposite leg's peer takes no packets, or none that would ever leave us.
+    case noDestination
+}

@@ -1,0 +1,51 @@
+import NetworkTypes
+
+/// Why a source is believed, the best reason first. A better class displaces a worse one at any time.
+enum SourceClass: UInt8, Comparable, Sendable {
+    /// The address that SDP names.
+    case signalled = 1
+    /// The IP address that SDP names, with another port.
+    case signalledIP
+    /// One of the trunk's `media_networks`.
+    case network
+    /// The address that the peer's SIP messages come from, for a peer behind NAT.
+    case signallingIP
+    /// Anything else, where the peer may be anywhere: never latched, and only ``ProvisionalBudget`` packets of it pass.
+    case provisional
+
+    static func < (a: SourceClass, b: SourceClass) -> Bool { a.rawValue < b.rawValue }
+}
+
+/// What one generation of signalling says about the sources of one socket.
+struct SourceRules: Hashable, Sendable {
+    let generation: UInt32
+    let signalled: SocketAddress?
+    let networks: [IPNetwork]
+    let signallingAddress: IPAddress?
+    let acceptsAnySource: Bool
+
+    init(_ remote: LegRemote, signalled: SocketAddress?) {
+        generation = remote.generation
+        self.signalled = signalled
+        networks = remote.networks
+        signallingAddress = remote.signallingAddress
+        acceptsAnySource = remote.acceptsAnySource
+    }
+
+    /// The best reason to believe `source`; nil if there is none.
+    func classify(_ source: SocketAddress) -> SourceClass? {
+        if let signalled {
+            if source == signalled { return .signalled }
+            if source.ip == signalled.ip { return .signalledIP }
+        }
+        for network in networks where network.contains(source.ip) { return .network }
+        if source.ip == signallingAddress { return .signallingIP }
+        return acceptsAnySource ? .provisional : nil
+    }
+
+    /// Whether `other` believes the same sources for the same reasons.
+    func isEquivalent(to other: SourceRules) -> Bool {
+        signalled == other.signalled && networks == other.networks && signallingAddress == other.signallingAddress
+            && acceptsAnySource == other.acceptsAnySource
+    }
+}

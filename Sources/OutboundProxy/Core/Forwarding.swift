@@ -1,0 +1,39 @@
+import NetworkTypes
+import SIP
+
+/// Where a request goes next, and as what: the outcome of admission and routing (RFC 3261 §16.4–§16.6).
+struct Forwarding {
+    enum NextHop: Hashable {
+        case address(SocketAddress)
+        /// A name without a port has the transport's default one.
+        case name(String, port: UInt16)
+    }
+
+    /// The Request-URI that it leaves with; nil: the one it came with.
+    var uri: [UInt8]?
+    var nextHop: NextHop
+    var egress: Side
+    /// Our Routes, to be taken off.
+    var routes: RouteProcessing
+    /// The next Route belongs to a strict router: it becomes the Request-URI (RFC 3261 §16.6 step 6).
+    var isStrict = false
+    /// The trunk's name, and its settings where it is configured.
+    var trunk: String
+    var trunkSettings: TrunkSettings?
+    /// The call that an in-dialog request belongs to, and whether its caller sent it.
+    var call: Call?
+    var isFromCaller = true
+}
+
+/// What is to be done with a request.
+enum Verdict {
+    case forward(Forwarding)
+    /// It is for us: OPTIONS gets 200, the rest what it deserves.
+    case answer(status: Int, reason: String, extra: [UInt8])
+    /// Silently, and counted.
+    case drop(WritableKeyPath<ProxyCounters, UInt64>)
+
+    static func refuse(_ status: Int, _ reason: String) -> Verdict {
+        .answer(status: status, reason: reason, extra: [])
+    }
+}

@@ -1,0 +1,217 @@
+import NetworkTypes
+import SIP
+
+// Calls: what requests and responses say about their dialogs, and their offers and answers (RFC 3261 §12, RFC 3264).
+
+extension ProxyCore {
+    // MARK: Requests
+
+    /// Finds or makes the call that a request on its way belongs to, and notes what it says about its sender.
+    func relate(_ request: PendingRequest, to flow: Flow) {
+        let message = request.arrival.message
+        if let call = request.forwarding.call {
+            note(message, from: request.arrival.flow, in: call, isFromCaller: request.forwarding.isFromCaller)
+            request.server?.call = call
+        } else if message.method == .invite, let server = request.server {
+            server.call = startCall(request, to: flow)
+        }
+    }
+
+    /// What an in-dialog request says about its sender: the CSeq, and a new remote target (§12.2.2).
+    private func note(_ message: Message, from flow: Flow, in call: Call, isFromCaller: Bool) {
+        var party = isFromCaller ? call.caller : call.callee
+        if message.method != .ack { party.cSeq = max(party.cSeq, message.cSeq.number) }
+        party.flow = flow
+        if message.method.carriesTarget, let target = target(in: message) { party.target = target }
+        if isFromCaller { call.caller = party } else { call.callee = party }
+    }
+
+    /// The call of an INVITE: a new one, or one that a restart made us forget and that its re-INVITE brings back.
+    private func startCall(_ request: PendingRequest, to flow: Flow) -> Call? {
+        let (message, arrival) = (request.arrival.message, request.arrival)
+        guard let fromTag = message.fromTag, arrival.side != request.forwarding.egress else { return nil }
+        let bytes = message.bytes
+        let caller = Call.Party(
+            identity: message.header(.from).map { Array(bytes[$0.value]) } ?? [],
+            target: target(in: message) ?? [], routes: message.values(.recordRoute).map { Array(bytes[$0]) },
+            cSeq: message.cSeq.number, flow: arrival.flow)
+        let callee = Call.Party(identity: message.header(.to).map { Array(bytes[$0.value]) } ?? [], flow: flow)
+        let call = Call(
+            serial: request.server?.serial ?? 0, callID: Array(bytes[message.callID]), callerTag: Array(bytes[fromTag]),
+            caller: caller, callee: callee, origin: arrival.side, destination: request.forwarding.egress,
+            trunk: request.forwarding.trunk, now: arrival.now, deadline: arrival.now + settings.callDuration)
+        if let toTag = message.toTag { _ = call.fork(bytes[toTag]) }
+        calls.add(call)
+        schedule(call)
+        counters.calls += 1
+        outputs.append(.event(.callStarted(call.summary)))
+        return call
+    }
+
+    private func target(in message: Message) -> [UInt8]? {
+        guard let range = message.values(.contact).first, let value = NameAddress(range, in: message.bytes),
+            URI(value.uri, in: message.bytes) != nil
+        else { return nil }
+        return Array(message.bytes[value.uri])
+    }
+
+    // MARK: Responses
+
+    /// What a response says about the dialog: its To tag, and when it is a 2xx the callee's side of it.
+    func relate(_ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant) {
+        guard let call = server.call, server.method == .invite, let toTag = response.toTag, response.status > 100 else {
+            return
+        }
+        let isInitial = server.serial == call.serial
+        guard response.status < 300 else { return }
+        let fork = isInitial ? call.fork(response.bytes[toTag]) : 0
+        guard response.status >= 200 else { return }
+        if isInitial, call.state == .early { confirm(call, fork: fork, by: response, from: flow, at: now) }
+        guard !isInitial, let target = target(in: response) else { return }
+        // A re-INVITE refreshes the target of who answers it.
+        if server.ingress == call.origin { call.callee.target = target } else { call.caller.target = target }
+    }
+
+    private func confirm(_ call: Call, fork: Int, by response: Message, from flow: Flow, at now: Instant) {
+        let bytes = response.bytes
+        call.state = .confirmed
+        call.confirmedFork = fork
+        call.answeredAt = now
+        call.callee.identity = response.header(.to).map { Array(bytes[$0.value]) } ?? call.callee.identity
+        call.callee.target = target(in: response) ?? []
+        call.callee.flow = flow
+        // The route set beyond us: what was recorded after we were, nearest first (§12.1.2).
+        var beyond: [[UInt8]] = []
+        for range in response.values(.recordRoute) {
+            guard let value = NameAddress(range, in: bytes), let uri = URI(value.uri, in: bytes),
+                identities.side(of: uri, in: bytes) == nil
+            else { break }
+            beyond.insert(Array(bytes[range]), at: 0)
+        }
+        call.callee.routes = beyond
+        counters.callsAnswered += 1
+        let outside = call.origin == .outside ? call.caller.flow.peer.ip : flow.peer.ip
+        callPeers[outside, default: 0] += 1
+        if let session = call.session { media.confirm(session: session, fork: UInt32(clamping: fork)) }
+    }
+
+    /// The call is over: its media goes, and the books are closed.
+    func end(_ call: Call, _ verdict: String, at now: Instant) {
+        guard call.state != .ended else { return }
+        if call.state == .confirmed {
+            let outside = call.origin == .outside ? call.caller.flow.peer.ip : call.callee.flow.peer.ip
+            forgetPeer(outside)
+        } else {
+            counters.callsFailed += 1
+        }
+        call.state = .ended
+        call.verdict = verdict
+        calls.remove(call)
+        outputs.append(.event(.callEnded(call.summary)))
+        // Its transactions hold the call for another 32 s: only the shell.
+        call.caller = Call.Party(flow: call.caller.flow)
+        call.callee = Call.Party(flow: call.callee.flow)
+        guard let session = call.session else { return }
+        callsBySession[session] = nil
+        media.close(session: session)
+    }
+
+    private func forgetPeer(_ address: IPAddress) {
+        guard let count = callPeers[address] else { return }
+        callPeers[address] = count > 1 ? count - 1 : nil
+    }
+
+    // MARK: Offers and answers
+
+    /// The body that a request leaves with, when its session description is anchored.
+    func anchored(
+        _ request: PendingRequest, to address: SocketAddress, family: IPAddress.Family
+    ) throws(MediaFailure) -> [UInt8]? {
+        let message = request.arrival.message
+        guard message.hasSDP, request.arrival.side != request.forwarding.egress,
+            let call = request.server?.call ?? request.forwarding.call
+        else { return nil }
+        let body = message.bytes[message.body]
+        let isFromCaller = request.forwarding.call == nil || request.forwarding.isFromCaller
+        let sender = party(
+            request.arrival.side, request.arrival.flow.peer.ip, request.arrival.listener.local.ip.family,
+            request.forwarding)
+        let receiver = party(request.forwarding.egress, address.ip, family, request.forwarding)
+        switch message.method {
+        case .ack, .prack:
+            if let exchange = call.pendingOffer, let session = call.session {
+                call.pendingOffer = nil
+                return try media.answer(
+                    body, session: session, fromCaller: isFromCaller, exchange: exchange,
+                    fork: UInt32(clamping: call.confirmedFork ?? 0), sender: sender, now: request.arrival.now)
+            }
+            guard message.method == .prack else { return nil }
+        case .invite, .update: break
+        default: return nil
+        }
+        guard let server = request.server else { return nil }
+        let session = session(
+            of: call, caller: isFromCaller ? sender : receiver, callee: isFromCaller ? receiver : sender)
+        server.offer = .inRequest
+        return try media.offer(
+            body, session: session, fromCaller: isFromCaller, exchange: server.serial, sender: sender,
+            receiver: receiver, now: request.arrival.now)
+    }
+
+    /// The body that a response leaves with, when its session description is anchored.
+    func anchored(_ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant)
+        throws(MediaFailure) -> [UInt8]?
+    {
+        guard response.hasSDP, response.status > 100, response.status < 300, let call = server.call,
+            call.state != .ended, server.ingress != server.egress, let inbound = identities[server.flow.listener],
+            let outbound = identities[flow.listener]
+        else { return nil }
+        switch server.method {
+        case .invite, .update, .prack: break
+        default: return nil
+        }
+        let body = response.bytes[response.body]
+        let isFromCaller = server.ingress != call.origin
+        let settings =
+            directory.settings(domain: server.trunk) ?? self.settings.trunks.first { $0.name == server.trunk }
+        let sender = party(server.egress, flow.peer.ip, outbound.local.ip.family, settings)
+        let fork = response.toTag.map { call.fork(response.bytes[$0]) } ?? 0
+        if server.offer == .inRequest {
+            guard let session = call.session else { return nil }
+            return try media.answer(
+                body, session: session, fromCaller: isFromCaller, exchange: server.serial, fork: UInt32(clamping: fork),
+                sender: sender, now: now)
+        }
+        guard server.method == .invite else { return nil }
+        // A late offer: the answer comes with PRACK or ACK.
+        let receiver = party(server.ingress, server.flow.peer.ip, inbound.local.ip.family, settings)
+        let session = session(
+            of: call, caller: isFromCaller ? sender : receiver, callee: isFromCaller ? receiver : sender)
+        server.offer = .inResponse
+        call.pendingOffer = server.serial
+        return try media.offer(
+            body, session: session, fromCaller: isFromCaller, exchange: server.serial, sender: sender,
+            receiver: receiver, now: now)
+    }
+
+    private func session(of call: Call, caller: MediaParty, callee: MediaParty) -> UInt64 {
+        if let session = call.session { return session }
+        let session = media.open(caller: caller, callee: callee)
+        call.session = session
+        callsBySession[session] = call
+        if call.state == .confirmed { media.confirm(session: session, fork: UInt32(clamping: call.confirmedFork ?? 0)) }
+        return session
+    }
+
+    private func party(
+        _ side: Side, _ address: IPAddress, _ family: IPAddress.Family, _ forwarding: Forwarding
+    ) -> MediaParty { party(side, address, family, forwarding.trunkSettings) }
+
+    private func party(
+        _ side: Side, _ address: IPAddress, _ family: IPAddress.Family, _ trunk: TrunkSettings?
+    ) -> MediaParty {
+        MediaParty(
+            side: side, family: family, signallingAddress: address, isNAT: side == .outside && trunk?.isNAT ?? false,
+            networks: side == .outside ? trunk?.mediaNetworks ?? [] : [])
+    }
+}

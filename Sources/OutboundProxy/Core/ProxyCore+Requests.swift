@@ -1,0 +1,247 @@
+import NetworkTypes
+import SIP
+
+// Requests: matching transactions, the verdict, and sending on (RFC 3261 §16.3–§16.6, §16.10).
+
+extension ProxyCore {
+    func receiveRequest(_ arrival: Arrival) {
+        switch arrival.message.method {
+        case .ack: receiveACK(arrival)
+        case .cancel: receiveCANCEL(arrival)
+        default:
+            if let server = server(for: arrival, method: nil) {
+                counters.retransmissionsIn += 1
+                if server.receiveRetransmission() == .retransmitResponse { resend(server) }
+                return
+            }
+            carryOut(verdict(on: arrival), arrival)
+        }
+    }
+
+    /// The server transaction of the request: from the peer that started it, and nobody else.
+    private func server(for arrival: Arrival, method: Method?) -> ServerTransaction? {
+        guard let server = transactions.server(TransactionKey(serverOf: arrival.message, method: method)),
+            server.flow.listener == arrival.flow.listener, server.flow.peer.ip == arrival.flow.peer.ip
+        else { return nil }
+        return server
+    }
+
+    func resend(_ server: ServerTransaction) {
+        guard let response = server.lastResponse else { return }
+        counters.retransmissionsOut += 1
+        send(response, on: server.replyFlow)
+    }
+
+    private func carryOut(_ verdict: Verdict, _ arrival: Arrival) {
+        switch verdict {
+        case .drop(let counter): counters[keyPath: counter] += 1
+        case .answer(let status, let reason, let extra): answer(arrival, status, reason, extra)
+        case .forward(let forwarding):
+            if isLooping(arrival.message) { return answer(arrival, 482, "Loop Detected", []) }
+            guard transactions.count < settings.maximumTransactions, calls.count < settings.maximumCalls else {
+                counters.overloaded += 1
+                return answer(arrival, 503, "Overloaded", Self.retryLater)
+            }
+            forward(arrival, forwarding)
+        }
+    }
+
+    static let retryLater = Array("Retry-After: 10\r\n".utf8)
+
+    /// Answers without keeping state: the tag is made from the request, so a retransmission gets the same answer.
+    func answer(_ arrival: Arrival, _ status: Int, _ reason: String, _ extra: [UInt8]) {
+        let message = arrival.message
+        guard message.method != .ack else { return }
+        let tag = transactions.tag(for: message)
+        let response = LocalResponse.build(
+            status, reason, to: message, from: arrival.flow.peer, tag: tag, extra: extra)
+        // A stranger over UDP may not be who it says: it never gets more than it sent (security: reflection).
+        if response.count > message.bytes.count, arrival.side == .outside, !arrival.listener.transport.isReliable,
+            status == 200 || status == 404,
+            directory.learnedDomains(at: arrival.flow.peer.ip, now: arrival.now).isEmpty,
+            directory.configuredTrunk(at: arrival.flow.peer.ip, user: nil) == nil
+        {
+            counters.droppedUnadmitted += 1
+            return
+        }
+        if status >= 300 { refused(message, status, reason) }
+        var flow = arrival.flow
+        flow.peer = ViaSource.replyAddress(of: message, from: arrival.flow.peer)
+        send(response, on: flow)
+    }
+
+    func refused(_ message: Message, _ status: Int, _ reason: String) {
+        counters.refused += 1
+        outputs.append(
+            .event(
+                .refused(
+                    callID: message.bytes.text(message.callID), method: message.bytes.text(message.methodRange),
+                    from: message.text(.from) ?? "", status: status, reason: reason)))
+    }
+
+    /// RFC 3261 §16.3 step 4: a Via of ours whose branch holds the hash of this very request.
+    private func isLooping(_ message: Message) -> Bool {
+        let vias = message.values(.via)
+        guard vias.count > 1 else { return false }
+        var suffix: [UInt8]?
+        for range in vias.dropFirst() {
+            guard let via = Via(range, in: message.bytes), identities.isOurs(via, in: message.bytes),
+                let branch = via.branch
+            else { continue }
+            let hash = suffix ?? Self.loopSuffix(transactions.loopHash(of: message))
+            suffix = hash
+            if message.bytes[branch].suffix(hash.count).elementsEqual(hash) { return true }
+        }
+        return false
+    }
+
+    private static func loopSuffix(_ hash: UInt64) -> [UInt8] {
+        var suffix = [UInt8(ascii: "-")]
+        suffix.appendHexadecimal(hash)
+        return suffix
+    }
+
+    // MARK: ACK and CANCEL
+
+    /// An ACK belongs to our own refusal, to an INVITE transaction that failed, or it goes on to where the 2xx came from.
+    private func receiveACK(_ arrival: Arrival) {
+        let message = arrival.message
+        if let server = server(for: arrival, method: .invite) {
+            guard server.receiveACK(at: arrival.now) else { return schedule(server) }
+        } else if let tag = message.toTag, isOwnTag(tag, of: message) {
+            return
+        }
+        guard message.defect == nil, case .forward(let forwarding) = verdict(on: arrival) else {
+            counters.droppedStray += 1
+            return
+        }
+        resolve(PendingRequest(arrival: arrival, forwarding: forwarding, server: nil))
+    }
+
+    private func isOwnTag(_ tag: Range<Int>, of message: Message) -> Bool {
+        var own: [UInt8] = []
+        own.appendHexadecimal(transactions.tag(for: message))
+        return message.bytes[tag].elementsEqual(own)
+    }
+
+    /// RFC 3261 §16.10: the INVITE's branches are cancelled, the CANCEL itself gets 200.
+    private func receiveCANCEL(_ arrival: Arrival) {
+        guard let server = server(for: arrival, method: .invite) else {
+            if arrival.side == .outside, callPeers[arrival.flow.peer.ip] == nil {
+                counters.droppedStray += 1
+            } else {
+                answer(arrival, 481, "Call/Transaction Does Not Exist", [])
+            }
+            return
+        }
+        answer(arrival, 200, "OK", [])
+        guard !server.isFinal, !server.isCancelled else { return }
+        server.isCancelled = true
+        server.cancelReason = arrival.message.header(.reason).map { Array(arrival.message.bytes[$0.line]) }
+        cancelBranches(of: server, at: arrival.now)
+    }
+
+    func cancelBranches(of server: ServerTransaction, at now: Instant) {
+        for branch in server.branches where !branch.isDone {
+            if branch.cancel(at: now) { sendCANCEL(branch, reason: server.cancelReason, at: now) }
+            schedule(branch)
+        }
+        if server.branches.isEmpty { respond(server, 487, "Request Terminated", at: now) }
+    }
+
+    // MARK: Forwarding
+
+    private func forward(_ arrival: Arrival, _ forwarding: Forwarding) {
+        let message = arrival.message
+        let server = ServerTransaction(
+            key: TransactionKey(serverOf: message), serial: transactions.nextSerial(), request: message,
+            flow: arrival.flow,
+            replyFlow: Flow(
+                listener: arrival.flow.listener,
+                peer: ViaSource.replyAddress(of: message, from: arrival.flow.peer), connection: arrival.flow.connection),
+            ingress: arrival.side, egress: forwarding.egress, trunk: forwarding.trunk,
+            isReliable: arrival.listener.transport.isReliable, timers: settings.timers, now: arrival.now)
+        transactions.add(server)
+        schedule(server)
+        resolve(PendingRequest(arrival: arrival, forwarding: forwarding, server: server))
+    }
+
+    /// Finds the next hop's address, at once or when the resolver answers.
+    private func resolve(_ request: PendingRequest) {
+        switch request.forwarding.nextHop {
+        case .address(let address): send(request, to: address)
+        case .name(let name, _):
+            switch names.look(up: name, for: request, at: request.arrival.now) {
+            case .addresses: send(request, at: request.arrival.now)
+            case .ask: outputs.append(.resolve(name: name))
+            case .wait: break
+            case nil: unreachable(request, "Too Many Names Are Being Resolved")
+            }
+        }
+    }
+
+    /// The name of a waiting request is known now: the first address of a family that we speak is taken.
+    func send(_ request: PendingRequest, at now: Instant) {
+        if let server = request.server, server.isFinal { return }
+        guard case .name(let name, let port) = request.forwarding.nextHop,
+            case .addresses(let addresses)? = names.look(up: name, for: request, at: now),
+            let address = addresses.first(where: {
+                identities.listener(request.forwarding.egress, family: $0.family, transport: .udp) != nil
+            })
+        else { return unreachable(request, "Name Does Not Resolve") }
+        // A name must not lead where an address would not be followed.
+        if request.forwarding.egress == .outside,
+            isInside(address) || identities.side(of: SocketAddress(address, port)) != nil
+        {
+            return unreachable(request, "Name Leads Inside")
+        }
+        send(request, to: SocketAddress(address, port))
+    }
+
+    private func unreachable(_ request: PendingRequest, _ reason: String) {
+        guard let server = request.server else {
+            counters.droppedStray += 1
+            return
+        }
+        respond(server, 503, reason, extra: Self.retryLater, at: request.arrival.now)
+    }
+
+    /// Sends the request on: with a branch of its own, or as an ACK without a transaction.
+    private func send(_ request: PendingRequest, to address: SocketAddress) {
+        let (arrival, now) = (request.arrival, request.arrival.now)
+        guard
+            let listener = identities.listener(request.forwarding.egress, family: address.ip.family, transport: .udp),
+            !isForbidden(address.ip, on: listener)
+        else { return unreachable(request, "No Route To Next Hop") }
+        let flow = Flow(listener: listener.id, peer: address)
+        let branch = transactions.newBranch(loop: transactions.loopHash(of: arrival.message))
+        if arrival.message.method == .invite || arrival.message.isInDialog { relate(request, to: flow) }
+        var rewriter = RequestRewriter(request: request, out: listener, branch: branch, peer: address)
+        do {
+            rewriter.body = try anchored(request, to: address, family: address.ip.family)
+        } catch {
+            guard let server = request.server else { return }
+            let extra = error.status == 503 ? Self.retryLater : []
+            return respond(server, error.status, error.reason, extra: extra, at: now)
+        }
+        let bytes = rewriter.rewritten(contacts: contacts)
+        send(bytes, on: flow)
+        guard let server = request.server else { return }
+        server.contacts = rewriter.sentContacts
+        let client = ClientTransaction(
+            key: TransactionKey(branch: branch[...], method: server.method), flow: flow, method: server.method,
+            purpose: .branch(of: server), request: bytes, isReliable: listener.transport.isReliable,
+            timers: settings.timers, now: now)
+        if server.method == .invite { client.timerC = now + settings.timerC }
+        server.branches.append(client)
+        transactions.add(client)
+        schedule(client)
+    }
+
+    /// Addresses that are no host to send to, unless that side lives there itself (tests on loopback).
+    private func isForbidden(_ address: IPAddress, on listener: Listener) -> Bool {
+        let real = address.embedded
+        if real.isLoopback { return !listener.local.ip.isLoopback }
+        return real.isUnspecified || real.isMulticast
+    }
+}

@@ -1,0 +1,312 @@
+import NetworkTypes
+import SIP
+
+// Responses: to their branch, to the best of them, upstream (RFC 3261 §16.7), and what timers do to transactions (§16.8).
+
+extension ProxyCore {
+    /// A response belongs to a branch of ours or is dropped (RFC 6026 §7.2; security 23).
+    func receiveResponse(_ response: Message, from flow: Flow, on listener: Listener, at now: Instant) {
+        guard response.defect == nil, identities.isOurs(response.topVia, in: response.bytes) else {
+            counters.droppedMalformed += 1
+            return
+        }
+        guard let client = transactions.client(TransactionKey(clientOf: response)),
+            client.flow.listener == flow.listener
+        else {
+            counters.droppedStray += 1
+            return
+        }
+        let action = client.receiveResponse(status: response.status, at: now)
+        defer { schedule(client) }
+        switch action {
+        case .ignore: break
+        case .retransmitACK:
+            counters.retransmissionsOut += 1
+            if let ack = client.ack { send(ack, on: client.flow) }
+        case .forward: pass(response, of: client, from: flow, at: now)
+        case .forwardAndCANCEL:
+            if case .branch(let server) = client.purpose { sendCANCEL(client, reason: server.cancelReason, at: now) }
+            pass(response, of: client, from: flow, at: now)
+        case .forwardAndACK:
+            sendACK(client, for: response)
+            pass(response, of: client, from: flow, at: now)
+        }
+    }
+
+    private func pass(_ response: Message, of client: ClientTransaction, from flow: Flow, at now: Instant) {
+        switch client.purpose {
+        case .cancel: break
+        case .bye(let call): if response.status >= 200 { call.openBYEs -= 1 }
+        case .branch(let server):
+            if response.status < 200, client.timerC != nil, response.status > 100 {
+                client.timerC = now + settings.timerC
+            }
+            if response.status >= 200 { finish(client) }
+            if response.status >= 200, response.status < 300 {
+                learn(from: response, of: server, peer: flow.peer.ip, at: now)
+            }
+            if response.status < 300 {
+                if response.status > 100 { forward(response, of: server, from: flow, at: now) }
+            } else {
+                server.best = better(server.best, response)
+                settle(server, from: flow, at: now)
+            }
+        }
+    }
+
+    /// The branch has its answer: timer C stops, the octets of its request go unless an ACK may need them.
+    private func finish(_ client: ClientTransaction) {
+        client.isDone = true
+        client.timerC = nil
+        client.request = []
+    }
+
+    /// §16.7 step 6: 6xx first, then the lowest class.
+    private func better(_ one: Message?, _ other: Message) -> Message {
+        guard let one else { return other }
+        if one.status >= 600 { return one }
+        if other.status >= 600 { return other }
+        return other.status / 100 < one.status / 100 ? other : one
+    }
+
+    /// When no branch is open any more, the best response goes upstream.
+    private func settle(_ server: ServerTransaction, from flow: Flow, at now: Instant) {
+        guard server.branches.allSatisfy(\.isDone), let best = server.best else { return }
+        forward(best, of: server, from: flow, at: now)
+    }
+
+    // MARK: Upstream
+
+    private func forward(_ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant) {
+        guard server.sendResponse(status: response.status, at: now) == .send else { return }
+        relate(response, of: server, from: flow, at: now)
+        var edits = MessageEdits()
+        edits.truncate(at: response.body.upperBound)
+        removeTopVia(of: response, &edits)
+        var failure: MediaFailure?
+        do {
+            if let body = try anchored(response, of: server, from: flow, at: now) {
+                BodyEdit.replace(with: body, in: response, edits: &edits)
+            }
+        } catch {
+            // What can't be anchored doesn't cross; the call that it answers is ended below.
+            BodyEdit.replace(with: [], in: response, edits: &edits)
+            if let type = response.header(.contentType) { edits.remove(type.line) }
+            failure = error
+        }
+        if server.egress == .inside, server.ingress == .outside, !(300..<400).contains(response.status),
+            let listener = identities[server.flow.listener]
+        {
+            _ = contacts.hideContacts(of: response, from: flow.peer.ip, as: listener, edits: &edits)
+        }
+        if server.method == .register, server.ingress == .inside {
+            register(response, of: server, from: flow, at: now, &edits)
+        }
+        // §16.7 step 6: a 503 from downstream says nothing about us.
+        if response.status == 503, case .response(_, let reason) = response.startLine {
+            edits.replace((reason.lowerBound - 4)..<reason.upperBound, with: "500 Server Internal Error".utf8)
+        }
+        let bytes = edits.applied(to: response.bytes)
+        deliver(bytes, status: response.status, of: server, at: now)
+        if response.status >= 300 { failed(server, status: response.status, reason: reason(of: response), at: now) }
+        if let failure, let call = server.call, response.status >= 200 {
+            hangUp(call, "the answer's media was refused: \(failure.reason)", at: now)
+        }
+    }
+
+    private func reason(of response: Message) -> String {
+        if case .response(_, let reason) = response.startLine { response.bytes.text(reason) } else { "" }
+    }
+
+    /// Sends a response of the transaction, keeps it for retransmissions, and lets go of what is no longer needed.
+    private func deliver(_ bytes: [UInt8], status: Int, of server: ServerTransaction, at now: Instant) {
+        send(bytes, on: server.replyFlow)
+        // A 2xx to INVITE is repeated by who sent it, never by us.
+        server.lastResponse = server.method == .invite && (200..<300).contains(status) ? nil : bytes
+        schedule(server)
+        guard status >= 200 else { return }
+        server.best = nil
+        server.request = nil
+        if server.method == .bye, let call = server.call, status < 300 || status == 481 || status == 408 {
+            end(call, server.ingress == .inside ? "hung up from inside" : "hung up from outside", at: now)
+        }
+        server.call = server.method == .invite ? server.call : nil
+    }
+
+    private func removeTopVia(of response: Message, _ edits: inout MessageEdits) {
+        guard let field = response.header(.via) else { return }
+        let top = response.topVia.range
+        if top == field.value {
+            edits.remove(field.line)
+        } else {
+            // One line holds several values: ours goes with its comma.
+            let rest = response.bytes[top.upperBound..<field.value.upperBound].firstIndex(of: UInt8(ascii: ","))
+            edits.remove(top.lowerBound..<(rest.map { $0 + 1 } ?? top.upperBound))
+        }
+    }
+
+    /// A response of our own to a request that has a transaction.
+    func respond(_ server: ServerTransaction, _ status: Int, _ reason: String, extra: [UInt8] = [], at now: Instant) {
+        guard let request = server.request, server.sendResponse(status: status, at: now) == .send else { return }
+        let tag = status > 100 ? transactions.tag(for: request) : nil
+        let bytes = LocalResponse.build(status, reason, to: request, from: server.flow.peer, tag: tag, extra: extra)
+        if status >= 300 { refused(request, status, reason) }
+        deliver(bytes, status: status, of: server, at: now)
+        if status >= 300 { failed(server, status: status, reason: reason, at: now) }
+    }
+
+    /// The request came to nothing: so did its offer, and an INVITE that began a call ends it.
+    private func failed(_ server: ServerTransaction, status: Int, reason: String, at now: Instant) {
+        guard let call = server.call else { return }
+        if server.method == .invite, server.serial == call.serial, call.state == .early {
+            end(call, "\(status) \(reason)", at: now)
+        } else if server.offer != .none, let session = call.session {
+            media.rollback(session: session, exchange: server.serial)
+        }
+        server.call = nil
+    }
+
+    // MARK: Registrations and trunks
+
+    /// Gives the PBX its own Contacts back, and remembers the binding (design §4).
+    private func register(
+        _ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant, _ edits: inout MessageEdits
+    ) {
+        guard (200..<300).contains(response.status) else { return }
+        let found = contacts.restoreBindings(in: response, sent: server.contacts, identities: identities, edits: &edits)
+        guard let to = response.header(.to), let value = NameAddress(to.value, in: response.bytes),
+            let aor = URI(value.uri, in: response.bytes)
+        else { return }
+        let common = response.header(.expires).flatMap { response.bytes.decimal($0.value, as: UInt32.self) }
+        for contact in server.contacts {
+            guard let listed = found.first(where: { $0.contact?.token == contact.token }),
+                let seconds = listed.expires ?? common, seconds > 0
+            else {
+                publish(.unbind(token: contact.token))
+                continue
+            }
+            publish(
+                .bind(
+                    Binding(
+                        token: contact.token, user: aor.user(in: response.bytes).map { response.bytes.text($0) } ?? "",
+                        domain: response.bytes.text(aor.host).lowercased(), contact: contact.original,
+                        pbx: server.flow.peer, registrar: flow.peer.ip,
+                        expires: now + .seconds(Int64(min(seconds, 1 << 24))))))
+        }
+    }
+
+    /// A 2xx to OPTIONS makes a trunk of the domain that was asked (design §3), when a configured PBX or one with a
+    /// registration asked.
+    private func learn(from response: Message, of server: ServerTransaction, peer: IPAddress, at now: Instant) {
+        guard server.method == .options, server.ingress == .inside, server.egress == .outside,
+            let request = server.request, let uri = URI(request.requestURI, in: request.bytes)
+        else { return }
+        let asker = server.flow.peer.ip
+        guard
+            settings.pbxs.contains(where: { IPAddress($0.host) == asker })
+                || directory.allBindings.contains(where: { $0.pbx.ip == asker && $0.expires > now })
+        else { return }
+        publish(.learn(domain: request.bytes.text(uri.host).lowercased(), address: peer, until: now + .seconds(600)))
+    }
+
+    private func publish(_ update: DirectoryUpdate) {
+        directory.apply(update)
+        outputs.append(.directory(update))
+    }
+
+    // MARK: Timers
+
+    func handleTimeout(of server: ServerTransaction, at now: Instant) {
+        server.scheduled = .distantFuture
+        switch server.handleTimeout(at: now) {
+        case .none: break
+        case .sendTrying:
+            if let request = server.request {
+                let bytes = LocalResponse.build(100, "Trying", to: request, from: server.flow.peer, tag: nil)
+                server.lastResponse = bytes
+                send(bytes, on: server.replyFlow)
+            }
+        case .retransmitResponse: resend(server)
+        case .timedOut, .terminated:
+            transactions.remove(server)
+            server.branches = []
+            server.lastResponse = nil
+            server.call = nil
+            return
+        }
+        schedule(server)
+    }
+
+    func handleTimeout(of client: ClientTransaction, at now: Instant) {
+        client.scheduled = .distantFuture
+        if let timerC = client.timerC, timerC <= now { return timerCFired(client, at: now) }
+        switch client.handleTimeout(at: now) {
+        case .none: break
+        case .retransmitRequest:
+            counters.retransmissionsOut += 1
+            send(client.request, on: client.flow)
+        case .timedOut:
+            transactions.remove(client)
+            return timedOut(client, at: now)
+        case .terminated:
+            transactions.remove(client)
+            return
+        }
+        schedule(client)
+    }
+
+    /// §16.8: a branch that rings for too long is cancelled; one that never answered counts as 408.
+    private func timerCFired(_ client: ClientTransaction, at now: Instant) {
+        client.timerC = nil
+        if case .branch(let server) = client.purpose, client.cancel(at: now) {
+            sendCANCEL(client, reason: server.cancelReason, at: now)
+        }
+        schedule(client)
+    }
+
+    /// No final response came: 408 for INVITE, silence for the rest (RFC 4320 §4.2).
+    private func timedOut(_ client: ClientTransaction, at now: Instant) {
+        counters.timeouts += 1
+        client.isDone = true
+        switch client.purpose {
+        case .cancel: break
+        case .bye(let call): call.openBYEs -= 1
+        case .branch(let server):
+            guard server.branches.allSatisfy(\.isDone) else { return }
+            if let best = server.best { return forward(best, of: server, from: client.flow, at: now) }
+            if server.method == .invite {
+                if server.isCancelled {
+                    respond(server, 487, "Request Terminated", at: now)
+                } else {
+                    respond(server, 408, "Request Timeout", at: now)
+                }
+                return
+            }
+            let call = server.call
+            server.giveUp(at: now)
+            failed(server, status: 408, reason: "Request Timeout", at: now)
+            server.request = nil
+            schedule(server)
+            // Whoever sent the BYE is gone for good, and so is the call (RFC 3261 §15.1.1).
+            if server.method == .bye, let call { end(call, "BYE was not answered", at: now) }
+        }
+    }
+
+    /// The transport can't reach the next hop: 503 (§16.9).
+    func failTransport(of client: ClientTransaction, at now: Instant) {
+        switch client.transportError() {
+        case .none: schedule(client)
+        case .terminated: transactions.remove(client)
+        case .failed:
+            transactions.remove(client)
+            client.isDone = true
+            switch client.purpose {
+            case .cancel: break
+            case .bye(let call): call.openBYEs -= 1
+            case .branch(let server):
+                guard server.branches.allSatisfy(\.isDone) else { return }
+                respond(server, 503, "Next Hop Unreachable", extra: Self.retryLater, at: now)
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+public import NetworkTypes
+import SIP
+
+/// The proxy of one shard: messages and the time go in, decisions come out (RFC 3261 §16, design §3–§6).
+///
+/// No socket, no clock, no thread: the driver calls ``receive(_:from:at:)`` and its siblings, then takes the outputs
+/// and asks for ``nextDeadline``. All messages of a Call-ID come to the same shard, so nothing here is shared.
+public final class ProxyCore {
+    let settings: ProxySettings
+    let identities: Identities
+    let media: any MediaAnchoring
+    let contacts: ContactMapping
+    public internal(set) var counters = ProxyCounters()
+
+    var transactions: TransactionTable
+    var calls = CallTable()
+    var callsBySession: [UInt64: Call] = [:]
+    /// How many calls each outside address has with us: a peer of a call is no stranger.
+    var callPeers: [IPAddress: Int] = [:]
+    var directory: Directory
+    var names = NameCache()
+    var outputs: [ProxyOutput] = []
+    private var timers = DeadlineQueue<TimedObject>()
+    private var strangers: SourceBudget
+    var strangerAnswers: SourceBudget
+    private var nextSweep = Instant.zero
+
+    private enum TimedObject {
+        case server(ServerTransaction)
+        case client(ClientTransaction)
+        case call(Call)
+    }
+
+    /// - Parameters:
+    ///   - hash: keys branches, tags and tables; random in production.
+    ///   - tokens: makes and reads the tokens of design §4.
+    public init(settings: ProxySettings, tokens: TokenCodec, media: any MediaAnchoring, hash: KeyedHash) {
+        self.settings = settings
+        self.media = media
+        identities = Identities(settings.listeners)
+        contacts = ContactMapping(codec: tokens, insideNetworks: settings.insideNetworks)
+        transactions = TransactionTable(hash: hash)
+        directory = Directory(trunks: settings.trunks)
+        strangers = SourceBudget(rate: settings.strangerRate, burst: settings.strangerRate, hash: hash)
+        strangerAnswers = SourceBudget(rate: 1, burst: 1, hash: hash)
+    }
+
+    // MARK: Events
+
+    /// A datagram has come.
+    public func receive(_ bytes: [UInt8], from flow: Flow, at now: Instant) {
+        counters.messagesIn += 1
+        guard let listener = identities[flow.listener] else { return }
+        if listener.side == .outside, !isResponse(bytes), !isKnown(flow.peer.ip, at: now),
+            !strangers.take(flow.peer.ip, at: now)
+        {
+            counters.droppedOverBudget += 1
+            return
+        }
+        let message: Message
+        do {
+            message = try MessageParser.parse(datagram: bytes)
+        } catch {
+            if error != .keepAlive { counters.droppedNotSIP += 1 }
+            return
+        }
+        if message.isRequest {
+            counters.requests += 1
+            receiveRequest(Arrival(message: message, flow: flow, listener: listener, now: now))
+        } else {
+            counters.responses += 1
+            receiveResponse(message, from: flow, on: listener, at: now)
+        }
+    }
+
+    /// The time is `now`: runs what is due.
+    public func handleTimeout(at now: Instant) {
+        while let object = timers.popDue(at: now) {
+            switch object {
+            case .server(let transaction): handleTimeout(of: transaction, at: now)
+            case .client(let transaction): handleTimeout(of: transaction, at: now)
+            case .call(let call): handleTimeout(of: call, at: now)
+            }
+        }
+        if nextSweep <= now {
+            nextSweep = now + .seconds(30)
+            directory.sweep(at: now)
+            names.sweep(at: now)
+        }
+    }
+
+    /// A name that ``ProxyOutput/resolve(name:)`` asked for; no addresses: it has none, or nobody answered.
+    public func resolved(_ name: String, addresses: [IPAddress], at now: Instant) {
+        for pending in names.resolved(name, addresses: addresses, at: now) { send(pending, at: now) }
+    }
+
+    /// What another shard saw, or what a configured trunk's domain resolves to.
+    public func apply(_ update: DirectoryUpdate) { directory.apply(update) }
+
+    /// The transport refused to send to the flow (RFC 3261 §17.1.4).
+    public func transportFailed(_ flow: Flow, at now: Instant) {
+        counters.transportErrors += 1
+        for transaction in transactions.clients(on: flow) { failTransport(of: transaction, at: now) }
+    }
+
+    /// When ``handleTimeout(at:)`` wants to be called.
+    public var nextDeadline: Instant? { timers.next }
+
+    /// What is to be done, in order; the list is empty afterwards.
+    public func takeOutputs() -> [ProxyOutput] {
+        defer { outputs.removeAll(keepingCapacity: true) }
+        return outputs
+    }
+
+    /// Whether outputs wait to be taken.
+    public var hasOutputs: Bool { !outputs.isEmpty }
+
+    // MARK: For status pages
+
+    public var transactionCount: Int { transactions.count }
+    public var callCount: Int { calls.count }
+    public var callSummaries: [CallSummary] { calls.all.map(\.summary) }
+    public var bindings: [Binding] { directory.allBindings.sorted { $0.user < $1.user } }
+    public var trunkSummaries: [TrunkSummary] { directory.summaries }
+
+    // MARK: Shared by the extensions
+
+    func send(_ bytes: [UInt8], on flow: Flow) {
+        counters.messagesOut += 1
+        // RFC 3261 §18.1.1: more than this may be fragmented on the way.
+        if bytes.count > 1300 { counters.largeMessages += 1 }
+        outputs.append(.send(bytes, flow))
+    }
+
+    func schedule(_ transaction: ServerTransaction) {
+        guard let deadline = transaction.deadline, deadline < transaction.scheduled else { return }
+        transaction.scheduled = deadline
+        timers.schedule(.server(transaction), at: deadline)
+    }
+
+    func schedule(_ transaction: ClientTransaction) {
+        guard let deadline = transaction.deadline, deadline < transaction.scheduled else { return }
+        transaction.scheduled = deadline
+        timers.schedule(.client(transaction), at: deadline)
+    }
+
+    func schedule(_ call: Call) {
+        guard call.deadline < call.scheduled else { return }
+        call.scheduled = call.deadline
+        timers.schedule(.call(call), at: call.deadline)
+    }
+
+    /// Whether the source is an ITSP of ours, or the peer of a call: such are not limited as strangers are.
+    private func isKnown(_ address: IPAddress, at now: Instant) -> Bool {
+        callPeers[address] != nil || directory.configuredTrunk(at: address, user: nil) != nil
+            || !directory.learnedDomains(at: address, now: now).isEmpty
+    }
+
+    private func isResponse(_ bytes: [UInt8]) -> Bool {
+        bytes.count > 4 && bytes.equals(0..<4, ignoringCase: "SIP/")
+    }
+}
+
+/// A request with where and when it came.
+struct Arrival {
+    let message: Message
+    let flow: Flow
+    let listener: Listener
+    let now: Instant
+
+    var side: Side { listener.side }
+}

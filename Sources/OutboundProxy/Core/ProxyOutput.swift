@@ -1,0 +1,67 @@
+public import NetworkTypes
+
+/// What the core wants done. The driver takes these after each call of the core, in order.
+public enum ProxyOutput: Sendable {
+    /// Send the octets on the flow.
+    case send([UInt8], Flow)
+    /// Look the name's addresses up, and tell ``ProxyCore/resolved(_:addresses:at:)``.
+    case resolve(name: String)
+    /// A binding was seen or has gone; other shards must know it too.
+    case directory(DirectoryUpdate)
+    /// Something an admin wants to know.
+    case event(ProxyEvent)
+}
+
+/// What happened to a call or to the traffic, in words for logs and status pages.
+public enum ProxyEvent: Sendable {
+    case callStarted(CallSummary)
+    case callEnded(CallSummary)
+    /// A request was refused or a call failed: why.
+    case refused(callID: String, method: String, from: String, status: Int, reason: String)
+}
+
+/// One call, as status pages show it.
+public struct CallSummary: Hashable, Sendable {
+    public enum State: String, Hashable, Sendable { case early, answered, ended }
+
+    public var callID: String
+    public var from: String
+    public var to: String
+    public var trunk: String
+    /// Which side called.
+    public var origin: Side
+    public var state: State
+    public var startedAt: Instant
+    public var answeredAt: Instant?
+    /// The relay session, where media is anchored.
+    public var session: UInt64?
+    /// How it ended.
+    public var verdict: String
+}
+
+/// How often things happened. Names of fields are names of metrics.
+public struct ProxyCounters: Hashable, Sendable {
+    public var messagesIn: UInt64 = 0
+    public var messagesOut: UInt64 = 0
+    public var requests: UInt64 = 0
+    public var responses: UInt64 = 0
+    public var retransmissionsIn: UInt64 = 0
+    public var retransmissionsOut: UInt64 = 0
+    public var calls: UInt64 = 0
+    public var callsAnswered: UInt64 = 0
+    public var callsFailed: UInt64 = 0
+    public var callsEndedByUs: UInt64 = 0
+    public var droppedNotSIP: UInt64 = 0
+    public var droppedMalformed: UInt64 = 0
+    public var droppedUnadmitted: UInt64 = 0
+    public var droppedSpoofed: UInt64 = 0
+    public var droppedStray: UInt64 = 0
+    public var droppedOverBudget: UInt64 = 0
+    public var refused: UInt64 = 0
+    public var overloaded: UInt64 = 0
+    public var timeouts: UInt64 = 0
+    public var transportErrors: UInt64 = 0
+    public var largeMessages: UInt64 = 0
+
+    public init() {}
+}

@@ -1,0 +1,105 @@
+public import NetworkTypes
+public import SIP
+
+/// One socket that SIP arrives at and leaves from, and what the world is told about it.
+public struct Listener: Hashable, Sendable {
+    public let id: ListenerID
+    public let side: Side
+    public let transport: TransportProtocol
+    /// Where the socket is bound.
+    public let local: SocketAddress
+    /// What Via, Record-Route and Contact say: the local address, or what NAT makes of it.
+    public let advertised: SocketAddress
+    /// ``advertised`` as it is written into messages: host, colon, port.
+    let hostPort: [UInt8]
+
+    public init(
+        id: ListenerID, side: Side, transport: TransportProtocol, local: SocketAddress, advertised: SocketAddress? = nil
+    ) {
+        self.id = id
+        self.side = side
+        self.transport = transport
+        self.local = local
+        self.advertised = advertised ?? local
+        hostPort = Array(self.advertised.description.utf8)
+    }
+}
+
+/// A PBX that calls go to which no registration claims: where it is and what its Request-URI is like.
+public struct PBXSettings: Hashable, Sendable {
+    public let host: String
+    public let port: UInt16
+
+    public init(host: String, port: UInt16) {
+        self.host = host
+        self.port = port
+    }
+}
+
+/// What is configured about one ITSP account or gateway group (design: Trunk).
+public struct TrunkSettings: Hashable, Sendable {
+    public var name: String
+    /// Matched against Route, Request-URI and From; its addresses are the trunk's too.
+    public var domain: String
+    /// Where two accounts share a domain: the user in the AOR.
+    public var user: String?
+    /// Where its calls come from, beside what the domain resolves to.
+    public var networks: [IPNetwork]
+    /// Where its RTP may come from, beside what SDP says.
+    public var mediaNetworks: [IPNetwork]
+    public var isNAT: Bool
+    /// Whether requests that arrive over UDP are believed by their source address.
+    public var trustsUDP: Bool
+    public var pbx: PBXSettings?
+
+    public init(
+        name: String, domain: String, user: String? = nil, networks: [IPNetwork] = [], mediaNetworks: [IPNetwork] = [],
+        isNAT: Bool = false, trustsUDP: Bool = true, pbx: PBXSettings? = nil
+    ) {
+        self.name = name
+        self.domain = domain.lowercased()
+        self.user = user
+        self.networks = networks
+        self.mediaNetworks = mediaNetworks
+        self.isNAT = isNAT
+        self.trustsUDP = trustsUDP
+        self.pbx = pbx
+    }
+}
+
+/// Everything that decides what the proxy does.
+public struct ProxySettings: Sendable {
+    public var listeners: [Listener]
+    /// Who may call out.
+    public var insideNetworks: [IPNetwork]
+    public var pbxs: [PBXSettings]
+    public var trunks: [TrunkSettings]
+    public var timers: TransactionTimers
+    /// Timer C (RFC 3261 §16.6 step 11): longer than three minutes.
+    public var timerC: Duration
+    /// The longest a call may last.
+    public var callDuration: Duration
+    /// The most transactions and calls of this shard; beyond them new requests get 503 (security 29).
+    public var maximumTransactions: Int
+    public var maximumCalls: Int
+    /// Requests a second from one source that is neither inside nor a trunk.
+    public var strangerRate: Int
+
+    public init(
+        listeners: [Listener], insideNetworks: [IPNetwork], pbxs: [PBXSettings] = [], trunks: [TrunkSettings] = [],
+        timers: TransactionTimers = .rfc3261, timerC: Duration = .seconds(181),
+        callDuration: Duration = .seconds(43200),
+        maximumTransactions: Int = 400_000, maximumCalls: Int = 50_000, strangerRate: Int = 20
+    ) {
+        self.listeners = listeners
+        self.insideNetworks = insideNetworks
+        self.pbxs = pbxs
+        self.trunks = trunks
+        self.timers = timers
+        self.timerC = timerC
+        self.callDuration = callDuration
+        self.maximumTransactions = maximumTransactions
+        self.maximumCalls = maximumCalls
+        self.strangerRate = strangerRate
+    }
+}

@@ -1,0 +1,93 @@
+import NetworkTypes
+import SIP
+
+/// The dialogs of one INVITE and their media: what is needed to relate later requests to them, and to end them
+/// ourselves (design §6).
+///
+/// Dialog and relay session live and die together: whoever removes the call from the table closes its session.
+final class Call {
+    enum State { case early, confirmed, ended }
+
+    /// What one party of the confirmed dialog looks like to the other.
+    struct Party {
+        /// The whole From or To value that the party is known by, tag included.
+        var identity: [UInt8] = []
+        /// Its Contact URI as it wrote it.
+        var target: [UInt8] = []
+        /// The route set beyond us, in the order in which a request towards the party carries it.
+        var routes: [[UInt8]] = []
+        /// The highest CSeq it has used.
+        var cSeq: UInt32 = 0
+        /// The flow its messages come on.
+        var flow: Flow
+    }
+
+    let serial: UInt64
+    let callID: [UInt8]
+    let callerTag: [UInt8]
+    /// The To tags of its early dialogs in the order in which they came; a confirmed call has one.
+    var calleeTags: [[UInt8]] = []
+    /// Index into ``calleeTags`` of the confirmed dialog.
+    var confirmedFork: Int?
+    var caller: Party
+    var callee: Party
+    let origin: Side
+    let destination: Side
+    var trunk: String
+    var state = State.early
+    /// The relay session, from the first offer on.
+    var session: UInt64?
+    /// The exchange whose offer came in a response and whose answer PRACK or ACK will bring.
+    var pendingOffer: UInt64?
+    let startedAt: Instant
+    var answeredAt: Instant?
+    /// When the call is ended because it lasted too long.
+    var deadline: Instant
+    var scheduled = Instant.distantFuture
+    /// The BYEs of ours that are not answered yet.
+    var openBYEs = 0
+    var verdict = ""
+
+    init(
+        serial: UInt64, callID: [UInt8], callerTag: [UInt8], caller: Party, callee: Party, origin: Side,
+        destination: Side, trunk: String, now: Instant, deadline: Instant
+    ) {
+        self.serial = serial
+        self.callID = callID
+        self.callerTag = callerTag
+        self.caller = caller
+        self.callee = callee
+        self.origin = origin
+        self.destination = destination
+        self.trunk = trunk
+        startedAt = now
+        self.deadline = deadline
+    }
+
+    /// The number of the early dialog with that To tag; a new one for a tag not seen before.
+    func fork(_ tag: ArraySlice<UInt8>) -> Int {
+        if let index = calleeTags.firstIndex(where: { $0.elementsEqual(tag) }) { return index }
+        calleeTags.append(Array(tag))
+        return calleeTags.count - 1
+    }
+
+    /// Whether a request with these tags is from the caller (true), from the callee (false), or not of this call.
+    func isFromCaller(from: ArraySlice<UInt8>, to: ArraySlice<UInt8>) -> Bool? {
+        if callerTag.elementsEqual(from), knows(callee: to) { return true }
+        if callerTag.elementsEqual(to), knows(callee: from) { return false }
+        return nil
+    }
+
+    private func knows(callee tag: ArraySlice<UInt8>) -> Bool {
+        if let confirmedFork { return calleeTags[confirmedFork].elementsEqual(tag) }
+        return calleeTags.contains { $0.elementsEqual(tag) }
+    }
+
+    var summary: CallSummary {
+        CallSummary(
+            callID: String(decoding: callID, as: UTF8.self), from: String(decoding: caller.identity, as: UTF8.self),
+            to: String(decoding: callee.identity, as: UTF8.self), trunk: trunk, origin: origin,
+            state: state == .early ? .early : state == .confirmed ? .answered : .ended, startedAt: startedAt,
+            answeredAt: answeredAt, session: session, verdict: verdict)
+    }
+}

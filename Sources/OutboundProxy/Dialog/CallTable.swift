@@ -1,0 +1,38 @@
+import SIP
+
+/// The calls of one shard, by Call-ID and tags (RFC 3261 §12).
+struct CallTable {
+    private var byCallID: [[UInt8]: [Call]] = [:]
+    private(set) var count = 0
+
+    /// All calls, in no order.
+    var all: some Sequence<Call> { byCallID.values.lazy.joined() }
+
+    mutating func add(_ call: Call) {
+        byCallID[call.callID, default: []].append(call)
+        count += 1
+    }
+
+    mutating func remove(_ call: Call) {
+        guard var calls = byCallID[call.callID], let index = calls.firstIndex(where: { $0 === call }) else { return }
+        calls.remove(at: index)
+        byCallID[call.callID] = calls.isEmpty ? nil : calls
+        count -= 1
+    }
+
+    /// The call that an in-dialog request belongs to, and whether its caller sent it.
+    func call(of request: Message) -> (call: Call, isFromCaller: Bool)? {
+        guard let from = request.fromTag, let to = request.toTag,
+            let calls = byCallID[Array(request.bytes[request.callID])]
+        else { return nil }
+        for call in calls {
+            if let isFromCaller = call.isFromCaller(from: request.bytes[from], to: request.bytes[to]) {
+                return (call, isFromCaller)
+            }
+        }
+        return nil
+    }
+
+    /// Whether the shard knows a call with that Call-ID.
+    func contains(callID: [UInt8]) -> Bool { byCallID[callID] != nil }
+}

@@ -1,0 +1,106 @@
+import NetworkTypes
+import SIP
+
+/// Builds responses of our own (RFC 3261 §8.2.6), and the reply's destination (§18.2.2, RFC 3581 §4).
+enum LocalResponse {
+    /// A response to `request` with its Vias, From, To, Call-ID and CSeq; `tag` is added to a To without one.
+    static func build(
+        _ status: Int, _ reason: String, to request: Message, from source: SocketAddress, tag: UInt64?,
+        extra: [UInt8] = []
+    ) -> [UInt8] {
+        let bytes = request.bytes
+        var out: [UInt8] = []
+        out.reserveCapacity(640)
+        out.append(contentsOf: "SIP/2.0 ".utf8)
+        out.appendDecimal(status)
+        out.append(UInt8(ascii: " "))
+        out.append(contentsOf: reason.utf8)
+        out.append(contentsOf: "\r\n".utf8)
+        var isTop = true
+        for field in request.headers where field.name == .via {
+            append(field, of: request, to: &out, source: isTop ? source : nil)
+            isTop = false
+        }
+        for field in request.headers {
+            switch field.name {
+            case .from, .callID, .cSeq: append("\(name(field.name)): ", field.value, of: bytes, to: &out)
+            case .to:
+                append("To: ", field.value, of: bytes, to: &out, lineEnd: false)
+                if let tag, request.toTag == nil {
+                    out.append(contentsOf: ";tag=".utf8)
+                    out.appendHexadecimal(tag)
+                }
+                out.append(contentsOf: "\r\n".utf8)
+            case .timestamp where status == 100: append("Timestamp: ", field.value, of: bytes, to: &out)
+            default: break
+            }
+        }
+        out.append(contentsOf: extra)
+        out.append(contentsOf: "Content-Length: 0\r\n\r\n".utf8)
+        return out
+    }
+
+    private static func name(_ name: HeaderName) -> StaticString {
+        switch name {
+        case .from: "From"
+        case .callID: "Call-ID"
+        default: "CSeq"
+        }
+    }
+
+    private static func append(
+        _ name: String, _ value: Range<Int>, of bytes: [UInt8], to out: inout [UInt8], lineEnd: Bool = true
+    ) {
+        out.append(contentsOf: name.utf8)
+        out.append(contentsOf: bytes[value])
+        if lineEnd { out.append(contentsOf: "\r\n".utf8) }
+    }
+
+    /// A Via field; the top value gets `received` and `rport`.
+    private static func append(
+        _ field: HeaderField, of request: Message, to out: inout [UInt8], source: SocketAddress?
+    ) {
+        let bytes = request.bytes
+        out.append(contentsOf: "Via: ".utf8)
+        guard let source else {
+            out.append(contentsOf: bytes[field.value])
+            out.append(contentsOf: "\r\n".utf8)
+            return
+        }
+        var edits = MessageEdits()
+        ViaSource.record(source, in: request, edits: &edits)
+        let top = request.topVia.range
+        var value = edits.applied(to: bytes, in: field.value.lowerBound..<top.upperBound)
+        value.append(contentsOf: bytes[top.upperBound..<field.value.upperBound])
+        out.append(contentsOf: value)
+        out.append(contentsOf: "\r\n".utf8)
+    }
+}
+
+/// Where a request really came from, written into its top Via (RFC 3261 §18.2.1, RFC 3581 §4).
+enum ViaSource {
+    static func record(_ source: SocketAddress, in request: Message, edits: inout MessageEdits) {
+        let via = request.topVia
+        let bytes = request.bytes
+        let rport = via.parameters.first("rport", in: bytes)
+        let received = via.parameters.first("received", in: bytes)
+        if let received { edits.remove(received.whole) }
+        if let rport {
+            edits.replace(rport.whole) {
+                $0.append(contentsOf: ";rport=".utf8)
+                $0.appendDecimal(source.port)
+            }
+        }
+        guard rport != nil || IPAddress(text: bytes[via.host]) != source.ip else { return }
+        edits.insert(at: via.range.upperBound) {
+            $0.append(contentsOf: ";received=".utf8)
+            source.ip.write(into: &$0)
+        }
+    }
+
+    /// Where the response to `request` goes.
+    static func replyAddress(of request: Message, from source: SocketAddress) -> SocketAddress {
+        if request.topVia.parameters.first("rport", in: request.bytes) != nil { return source }
+        return SocketAddress(source.ip, request.topVia.port ?? 5060)
+    }
+}

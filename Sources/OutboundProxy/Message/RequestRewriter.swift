@@ -1,0 +1,134 @@
+import NetworkTypes
+import SIP
+
+/// Everything that a forwarded request is changed in (RFC 3261 §16.6), as splices; all else leaves as it came.
+struct RequestRewriter {
+    let request: PendingRequest
+    let out: Listener
+    let branch: [UInt8]
+    let peer: SocketAddress
+    /// The body for the other side; nil leaves it.
+    var body: [UInt8]?
+    /// The inside Contacts that were replaced.
+    private(set) var sentContacts: [ServerTransaction.SentContact] = []
+
+    init(request: PendingRequest, out: Listener, branch: [UInt8], peer: SocketAddress) {
+        self.request = request
+        self.out = out
+        self.branch = branch
+        self.peer = peer
+    }
+
+    private var message: Message { request.arrival.message }
+    private var forwarding: Forwarding { request.forwarding }
+
+    /// The request as it leaves.
+    mutating func rewritten(contacts: ContactMapping) -> [UInt8] {
+        var edits = MessageEdits()
+        edits.truncate(at: message.body.upperBound)
+        rewriteTarget(&edits)
+        addVia(&edits)
+        addRecordRoutes(&edits, contacts)
+        countHop(&edits)
+        if request.arrival.side == .inside, out.side == .outside {
+            sentContacts = contacts.hideContacts(
+                of: message, from: request.arrival.flow.peer.ip, as: out, edits: &edits)
+        }
+        nameTrunk(&edits)
+        if let body { BodyEdit.replace(with: body, in: message, edits: &edits) }
+        return edits.applied(to: message.bytes)
+    }
+
+    /// Request-URI and Route (§16.6 steps 2 and 6).
+    private func rewriteTarget(_ edits: inout MessageEdits) {
+        let bytes = message.bytes
+        let uri = forwarding.uri ?? Array(bytes[message.requestURI])
+        guard forwarding.isStrict, let next = forwarding.routes.next else {
+            if let uri = forwarding.uri { edits.replace(message.requestURI, with: uri) }
+            return forwarding.routes.apply(to: message, edits: &edits)
+        }
+        // A strict router: its URI becomes the Request-URI, and the Request-URI the last Route.
+        edits.replace(message.requestURI, with: bytes[next.uri])
+        var remaining: [Range<Int>] = []
+        let gone =
+            forwarding.routes.popped.map(\.range) + [next.range]
+            + (forwarding.routes.strictTarget.map { [$0.range] } ?? [])
+        for value in message.values(.route) where !gone.contains(value) { remaining.append(value) }
+        let lines = message.all(.route)
+        for line in lines.dropFirst() { edits.remove(line.line) }
+        guard let first = lines.first else { return }
+        edits.replace(first.line) { text in
+            text.append(contentsOf: "Route: ".utf8)
+            for value in remaining {
+                text.append(contentsOf: bytes[value])
+                text.append(contentsOf: ", ".utf8)
+            }
+            text.append(UInt8(ascii: "<"))
+            text.append(contentsOf: uri)
+            text.append(contentsOf: ">\r\n".utf8)
+        }
+    }
+
+    /// Our Via on top (§16.6 step 8), and the real source in the one below (§18.2.1).
+    private func addVia(_ edits: inout MessageEdits) {
+        ViaSource.record(request.arrival.flow.peer, in: message, edits: &edits)
+        edits.insert(at: top) { text in
+            text.append(contentsOf: "Via: SIP/2.0/".utf8)
+            text.append(contentsOf: out.transport.viaName.utf8)
+            text.append(UInt8(ascii: " "))
+            text.append(contentsOf: out.hostPort)
+            text.append(contentsOf: ";rport;branch=".utf8)
+            text.append(contentsOf: branch)
+            text.append(contentsOf: "\r\n".utf8)
+        }
+    }
+
+    /// Where lines of ours go: before the first Via.
+    private var top: Int { message.header(.via)?.line.lowerBound ?? message.body.lowerBound }
+
+    /// Both sides' identities, the one it leaves by on top (§16.6 step 4, RFC 5658 §4).
+    private func addRecordRoutes(_ edits: inout MessageEdits, _ contacts: ContactMapping) {
+        guard message.method == .notify || (message.method.formsDialog && !message.isInDialog) else { return }
+        let ingress = request.arrival.listener
+        let isDouble = ingress.id != out.id
+        let callID = message.bytes[message.callID]
+        let inner = ingress.side == .inside ? request.arrival.flow.peer : peer
+        edits.insert(at: top) { text in
+            for listener in isDouble ? [out, ingress] : [out] {
+                text.append(contentsOf: "Record-Route: ".utf8)
+                text.append(
+                    contentsOf: contacts.recordRoute(
+                        listener, isDouble: isDouble, peer: listener.side == .outside ? inner : nil, callID: callID))
+                text.append(contentsOf: "\r\n".utf8)
+            }
+        }
+    }
+
+    /// Max-Forwards, one less, or 70 (§16.6 step 3).
+    private func countHop(_ edits: inout MessageEdits) {
+        if let field = message.header(.maxForwards), let hops = message.maxForwards {
+            edits.replace(field.value) { $0.appendDecimal(hops > 0 ? hops - 1 : 0) }
+        } else {
+            edits.insert(at: top) { $0.append(contentsOf: "Max-Forwards: 70\r\n".utf8) }
+        }
+    }
+
+    /// The PBX is told the trunk; nobody outside may say it (design §5).
+    private func nameTrunk(_ edits: inout MessageEdits) {
+        for field in message.all(.sallyportTrunk) { edits.remove(field.line) }
+        guard request.arrival.side == .outside, out.side == .inside, !forwarding.trunk.isEmpty else { return }
+        edits.insert(at: top) { text in
+            text.append(contentsOf: "X-Sallyport-Trunk: ".utf8)
+            text.append(contentsOf: forwarding.trunk.utf8)
+            text.append(contentsOf: "\r\n".utf8)
+        }
+    }
+}
+
+/// Puts another body into a message and its length into Content-Length.
+enum BodyEdit {
+    static func replace(with body: [UInt8], in message: Message, edits: inout MessageEdits) {
+        edits.replace(message.body, with: body)
+        if let field = message.header(.contentLength) { edits.replace(field.value) { $0.appendDecimal(body.count) } }
+    }
+}

@@ -1,0 +1,268 @@
+import NetworkTypes
+import SIP
+
+/// An inside target of a request from outside: a Contact of ours turned back into what the PBX wrote.
+struct RestoredTarget {
+    /// The Request-URI that goes inside.
+    var uri: [UInt8]
+    /// Whether the sender chose the URI: then only addresses of the inside networks will do.
+    var isForeign = false
+    /// The domain and user of the registration that the token belongs to.
+    var domain: String?
+    var user: String?
+    var trunk: String? { domain }
+}
+
+/// Inside Contacts leave as URIs of our own with a token, and come back as what they were (design §4).
+struct ContactMapping {
+    /// The URI parameter that holds the token.
+    static let parameter: StaticString = "sp"
+
+    private let codec: TokenCodec
+    private let insideNetworks: [IPNetwork]
+
+    init(codec: TokenCodec, insideNetworks: [IPNetwork]) {
+        self.codec = codec
+        self.insideNetworks = insideNetworks
+    }
+
+    // MARK: Leaving
+
+    /// Records the edits that replace the message's inside Contacts; what was replaced is returned.
+    ///
+    /// Only URIs that name an inside address are replaced: others lead where they lead.
+    func hideContacts(
+        of message: Message, from source: IPAddress, as listener: Listener, edits: inout MessageEdits
+    ) -> [ServerTransaction.SentContact] {
+        let bytes = message.bytes
+        var sent: [ServerTransaction.SentContact] = []
+        for range in message.values(.contact) {
+            guard let value = NameAddress(range, in: bytes), let uri = URI(value.uri, in: bytes),
+                let address = uri.address(in: bytes), address == source || isInside(address),
+                let token = token(for: Array(bytes[value.uri]), in: message)
+            else { continue }
+            let replacement = hidden(uri, in: bytes, token: token, as: listener)
+            if value.hasBrackets {
+                edits.replace(value.uri, with: replacement)
+            } else {
+                edits.replace(value.uri) { out in
+                    out.append(UInt8(ascii: "<"))
+                    out.append(contentsOf: replacement)
+                    out.append(UInt8(ascii: ">"))
+                }
+            }
+            sent.append(.init(original: Array(bytes[value.uri]), sent: replacement, token: token))
+        }
+        return sent
+    }
+
+    private func token(for uri: [UInt8], in message: Message) -> [UInt8]? {
+        codec.token(
+            for: message.method == .register ? .registration(uri: uri) : .dialog(uri: uri),
+            callID: message.bytes[message.callID])
+    }
+
+    private func hidden(_ uri: URI, in bytes: [UInt8], token: [UInt8], as listener: Listener) -> [UInt8] {
+        var out = Array((uri.scheme == .sips ? "sips:" : "sip:").utf8)
+        out.reserveCapacity(160)
+        if let user = uri.user(in: bytes) {
+            out.append(contentsOf: bytes[user])
+            out.append(UInt8(ascii: "@"))
+        }
+        appendAddress(of: listener, to: &out)
+        append(token: token, to: &out)
+        return out
+    }
+
+    /// Our Record-Route value for the side of `listener`; outside it carries the dialog's token.
+    func recordRoute(_ listener: Listener, isDouble: Bool, peer: SocketAddress?, callID: ArraySlice<UInt8>) -> [UInt8] {
+        var out = Array("<sip:".utf8)
+        out.reserveCapacity(160)
+        appendAddress(of: listener, to: &out)
+        out.append(contentsOf: ";lr".utf8)
+        if isDouble { out.append(contentsOf: ";r2=on".utf8) }
+        if let peer {
+            let route = TokenRoute(
+                side: .inside, transport: listener.transport, flow: Flow(listener: listener.id, peer: peer))
+            if let token = codec.token(for: .route(route), callID: callID) { append(token: token, to: &out) }
+        }
+        out.append(UInt8(ascii: ">"))
+        return out
+    }
+
+    private func appendAddress(of listener: Listener, to out: inout [UInt8]) {
+        out.append(contentsOf: listener.hostPort)
+        guard listener.transport != .udp else { return }
+        out.append(contentsOf: ";transport=".utf8)
+        out.append(contentsOf: listener.transport.description.utf8)
+    }
+
+    private func append(token: [UInt8], to out: inout [UInt8]) {
+        out.append(contentsOf: ";sp=".utf8)
+        out.append(contentsOf: token)
+    }
+
+    // MARK: Coming back
+
+    /// What a URI of ours stands for: a live registration's Contact, or in a dialog the Contact of that dialog. A
+    /// forged or dead token stands for nothing.
+    func restored(_ uri: URI, in message: Message, directory: Directory, at now: Instant) -> RestoredTarget? {
+        let bytes = message.bytes
+        guard let token = uri.parameters.first(Self.parameter, in: bytes)?.value else { return nil }
+        if let binding = directory.binding(token: bytes[token], at: now) {
+            return restored(binding, keepingUserOf: uri, in: bytes)
+        }
+        guard message.isInDialog,
+            case .dialog(let original)? = codec.content(of: bytes[token], callID: bytes[message.callID])
+        else { return nil }
+        return RestoredTarget(uri: Self.merge(original, keepingUserOf: uri, in: bytes))
+    }
+
+    /// The Contact of a binding, with the user that the caller asked for (design §4: what is restored).
+    func restored(_ binding: Binding, keepingUserOf uri: URI, in bytes: [UInt8]) -> RestoredTarget {
+        RestoredTarget(
+            uri: Self.merge(binding.contact, keepingUserOf: uri, in: bytes), domain: binding.domain, user: binding.user)
+    }
+
+    /// The remote target of a party that we know.
+    func restored(party: Call.Party) -> RestoredTarget? {
+        party.target.isEmpty ? nil : RestoredTarget(uri: party.target)
+    }
+
+    /// A URI of ours without a usable token, in a dialog whose route tells where its inside peer is.
+    func restored(_ uri: URI, in message: Message, at peer: SocketAddress) -> RestoredTarget {
+        var out = Array("sip:".utf8)
+        if let userInfo = uri.userInfo {
+            out.append(contentsOf: message.bytes[userInfo])
+            out.append(UInt8(ascii: "@"))
+        }
+        out.append(contentsOf: peer.description.utf8)
+        return RestoredTarget(uri: out)
+    }
+
+    /// A Request-URI that is not ours and stays.
+    func unchanged(_ uri: URI, in message: Message) -> RestoredTarget {
+        RestoredTarget(uri: Array(message.bytes[uri.range]), isForeign: true)
+    }
+
+    /// A call for nobody in particular, sent to a configured PBX.
+    func target(at pbx: PBXSettings, _ uri: URI, in bytes: [UInt8]) -> RestoredTarget {
+        var out = Array("sip:".utf8)
+        if let userInfo = uri.userInfo {
+            out.append(contentsOf: bytes[userInfo])
+            out.append(UInt8(ascii: "@"))
+        }
+        let isLiteral6 = IPAddress(pbx.host)?.family == .v6
+        out.append(contentsOf: (isLiteral6 ? "[\(IPAddress(pbx.host)?.description ?? "")]" : pbx.host).utf8)
+        if pbx.port != 5060 {
+            out.append(UInt8(ascii: ":"))
+            out.appendDecimal(pbx.port)
+        }
+        return RestoredTarget(uri: out)
+    }
+
+    /// Where the inside peer of a dialog is, by the token in the Route that led here.
+    func routePeer(_ popped: [NameAddress], in message: Message) -> SocketAddress? {
+        for value in popped {
+            guard let uri = URI(value.uri, in: message.bytes),
+                let token = uri.parameters.first(Self.parameter, in: message.bytes)?.value,
+                case .route(let route)? = codec.content(of: message.bytes[token], callID: message.bytes[message.callID])
+            else { continue }
+            return route.flow.peer
+        }
+        return nil
+    }
+
+    /// The user of the Contact that a binding was made with.
+    func user(of binding: Binding) -> [UInt8] {
+        guard let uri = URI(0..<binding.contact.count, in: binding.contact), let user = uri.user(in: binding.contact)
+        else { return [] }
+        return Array(binding.contact[user])
+    }
+
+    /// Records the edits that give the PBX its own Contacts back in the response to its REGISTER. Ours are found by
+    /// their token, else by what was sent in that transaction; other bindings stay.
+    func restoreBindings(
+        in response: Message, sent: [ServerTransaction.SentContact], identities: Identities, edits: inout MessageEdits
+    ) -> [RegisteredContact] {
+        let bytes = response.bytes
+        var found: [RegisteredContact] = []
+        for range in response.values(.contact) {
+            guard let value = NameAddress(range, in: bytes), let uri = URI(value.uri, in: bytes),
+                identities.side(of: uri, in: bytes) == .outside
+            else { continue }
+            let token = uri.parameters.first(Self.parameter, in: bytes)?.value
+            let match = sent.first { contact in
+                if let token { return bytes[token].elementsEqual(contact.token) }
+                return sameUser(contact.sent, as: uri, in: bytes)
+            }
+            guard let original = match?.original ?? token.flatMap({ registered(bytes[$0]) }) else { continue }
+            edits.replace(value.uri, with: original)
+            let expires = value.parameterList.first("expires", in: bytes)?.value
+                .flatMap { bytes.decimal($0, as: UInt32.self) }
+            found.append(RegisteredContact(contact: match, expires: expires))
+        }
+        return found
+    }
+
+    /// The Contact of an earlier registration, by its token alone.
+    private func registered(_ token: ArraySlice<UInt8>) -> [UInt8]? {
+        if case .registration(let uri)? = codec.content(of: token, callID: []) { uri } else { nil }
+    }
+
+    /// A binding of ours that a registrar lists.
+    struct RegisteredContact {
+        let contact: ServerTransaction.SentContact?
+        let expires: UInt32?
+    }
+
+    private func sameUser(_ sent: [UInt8], as uri: URI, in bytes: [UInt8]) -> Bool {
+        guard let own = URI(0..<sent.count, in: sent) else { return false }
+        let user = own.user(in: sent).map { sent[$0] } ?? []
+        return (uri.user(in: bytes).map { bytes[$0] } ?? []).elementsEqual(user)
+    }
+
+    private func isInside(_ address: IPAddress) -> Bool {
+        insideNetworks.contains { $0.contains(address.embedded) }
+    }
+
+    // MARK: The user rule
+
+    /// `original`, but with the user of `uri` where the ITSP put another one there; parameters that the ITSP added are
+    /// kept behind the original's.
+    private static func merge(_ original: [UInt8], keepingUserOf uri: URI, in bytes: [UInt8]) -> [UInt8] {
+        guard let own = URI(0..<original.count, in: original) else { return original }
+        let ownUser = own.user(in: original).map { original[$0] } ?? []
+        let user = uri.user(in: bytes).map { bytes[$0] } ?? []
+        var out: [UInt8] = []
+        out.reserveCapacity(original.count + 32)
+        if user.elementsEqual(ownUser) || user.isEmpty {
+            out.append(contentsOf: original[..<own.parameters.range.upperBound])
+        } else {
+            out.append(contentsOf: (own.scheme == .sips ? "sips:" : "sip:").utf8)
+            if let userInfo = uri.userInfo { out.append(contentsOf: bytes[userInfo]) }
+            out.append(UInt8(ascii: "@"))
+            out.append(contentsOf: original[own.hostPort.lowerBound..<own.parameters.range.upperBound])
+        }
+        appendForeignParameters(of: uri, in: bytes, unless: own, original, to: &out)
+        out.append(contentsOf: original[own.headers])
+        return out
+    }
+
+    private static func appendForeignParameters(
+        of uri: URI, in bytes: [UInt8], unless own: URI, _ original: [UInt8], to out: inout [UInt8]
+    ) {
+        let known = own.parameters.all(in: original)
+        for parameter in uri.parameters.all(in: bytes) {
+            if bytes.equals(parameter.name, ignoringCase: "sp")
+                || bytes.equals(parameter.name, ignoringCase: "transport")
+            {
+                continue
+            }
+            let isKnown = known.contains { other in
+                original[other.name].lazy.map(\.lowercased).elementsEqual(bytes[parameter.name].lazy.map(\.lowercased))
+            }
+            if !isKnown { out.append(contentsOf: bytes[parameter.whole]) }
+        }
+    }
+}

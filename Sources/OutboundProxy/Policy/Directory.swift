@@ -1,0 +1,153 @@
+public import NetworkTypes
+
+/// One binding that a PBX made at a registrar through us (design §3, §4): a 2xx to its REGISTER was seen.
+public struct Binding: Hashable, Sendable {
+    /// The token in the Contact that left: it admits requests while the binding lives.
+    public var token: [UInt8]
+    /// The user and the domain of the AOR, in lower case where they are compared so.
+    public var user: String
+    public var domain: String
+    /// The Contact URI as the PBX wrote it.
+    public var contact: [UInt8]
+    /// Where the PBX's REGISTER came from.
+    public var pbx: SocketAddress
+    /// Where the registrar answered from.
+    public var registrar: IPAddress
+    public var expires: Instant
+
+    public init(
+        token: [UInt8], user: String, domain: String, contact: [UInt8], pbx: SocketAddress, registrar: IPAddress,
+        expires: Instant
+    ) {
+        self.token = token
+        self.user = user
+        self.domain = domain
+        self.contact = contact
+        self.pbx = pbx
+        self.registrar = registrar
+        self.expires = expires
+    }
+}
+
+/// A change of what all shards know: applied where it was seen, and sent to the other shards.
+public enum DirectoryUpdate: Hashable, Sendable {
+    case bind(Binding)
+    case unbind(token: [UInt8])
+    /// The address answered for the domain's trunk, which is known until then (design §3: learned trunks).
+    case learn(domain: String, address: IPAddress, until: Instant)
+    /// What a configured trunk's domain resolves to.
+    case resolved(trunk: String, addresses: [IPAddress])
+}
+
+/// A trunk as it is known at the moment: configured, learned, or both.
+public struct TrunkSummary: Hashable, Sendable {
+    public var name: String
+    public var domain: String
+    public var isConfigured: Bool
+    public var addresses: [IPAddress]
+    public var bindings: Int
+}
+
+/// What spans calls: registrations seen and the trunks learned from them.
+///
+/// Each shard has a whole copy and applies the same updates: a REGISTER has one Call-ID, so one binding is always
+/// written by one shard, and nothing needs a lock or a copy of the table for each change.
+struct Directory {
+    private var bindings: [[UInt8]: Binding] = [:]
+    /// Addresses that answered, by domain, with the time until which they are believed.
+    private var learned: [String: [IPAddress: Instant]] = [:]
+    private var domains: [IPAddress: Set<String>] = [:]
+    private var resolvedAddresses: [String: [IPAddress]] = [:]
+    private let trunks: [TrunkSettings]
+
+    init(trunks: [TrunkSettings]) { self.trunks = trunks }
+
+    var allBindings: some Sequence<Binding> { bindings.values }
+    var bindingCount: Int { bindings.count }
+
+    mutating func apply(_ update: DirectoryUpdate) {
+        switch update {
+        case .bind(let binding):
+            bindings[binding.token] = binding
+            learn(binding.domain, binding.registrar, until: binding.expires)
+        case .unbind(let token): bindings[token] = nil
+        case .learn(let domain, let address, let until): learn(domain, address, until: until)
+        case .resolved(let trunk, let addresses): resolvedAddresses[trunk] = addresses
+        }
+    }
+
+    private mutating func learn(_ domain: String, _ address: IPAddress, until: Instant) {
+        let known = learned[domain]?[address] ?? .zero
+        learned[domain, default: [:]][address] = max(known, until)
+        domains[address, default: []].insert(domain)
+    }
+
+    /// Forgets what has run out.
+    mutating func sweep(at now: Instant) {
+        bindings = bindings.filter { $0.value.expires > now }
+        for (domain, addresses) in learned {
+            let alive = addresses.filter { $0.value > now }
+            for address in addresses.keys where alive[address] == nil {
+                domains[address]?.remove(domain)
+                if domains[address]?.isEmpty == true { domains[address] = nil }
+            }
+            learned[domain] = alive.isEmpty ? nil : alive
+        }
+    }
+
+    /// The live binding that a token names.
+    func binding(token: some Collection<UInt8>, at now: Instant) -> Binding? {
+        guard let binding = bindings[Array(token)], binding.expires > now else { return nil }
+        return binding
+    }
+
+    // MARK: Trunks
+
+    /// The trunk whose domain it is: the configured name, or the domain itself.
+    func trunkName(domain: String, user: String? = nil) -> String {
+        settings(domain: domain, user: user)?.name ?? domain
+    }
+
+    func settings(domain: String, user: String? = nil) -> TrunkSettings? {
+        let candidates = trunks.filter { $0.domain == domain }
+        return candidates.first { $0.user != nil && $0.user == user } ?? candidates.first { $0.user == nil }
+            ?? (user == nil ? candidates.first : nil)
+    }
+
+    /// The configured trunk that calls from `address`: by its networks, its literal domain, or what that resolved to.
+    func configuredTrunk(at address: IPAddress, user: String?) -> TrunkSettings? {
+        let candidates = trunks.filter { trunk in
+            trunk.networks.contains { $0.contains(address) } || IPAddress(trunk.domain) == address
+                || (resolvedAddresses[trunk.name]?.contains(address) ?? false)
+        }
+        return candidates.first { $0.user != nil && $0.user == user } ?? candidates.first
+    }
+
+    /// The domains of the learned trunks that answered from `address`.
+    func learnedDomains(at address: IPAddress, now: Instant) -> [String] {
+        (domains[address] ?? []).filter { (learned[$0]?[address] ?? .zero) > now }.sorted()
+    }
+
+    /// The live bindings of those domains.
+    func bindings(domains: [String], at now: Instant) -> [Binding] {
+        bindings.values.filter { $0.expires > now && domains.contains($0.domain) }.sorted { $0.user < $1.user }
+    }
+
+    var summaries: [TrunkSummary] {
+        var byName: [String: TrunkSummary] = [:]
+        for trunk in trunks {
+            byName[trunk.domain] = TrunkSummary(
+                name: trunk.name, domain: trunk.domain, isConfigured: true,
+                addresses: resolvedAddresses[trunk.name] ?? [], bindings: 0)
+        }
+        for (domain, addresses) in learned {
+            var summary =
+                byName[domain]
+                ?? TrunkSummary(name: domain, domain: domain, isConfigured: false, addresses: [], bindings: 0)
+            summary.addresses += addresses.keys.filter { !summary.addresses.contains($0) }
+            byName[domain] = summary
+        }
+        for binding in bindings.values { byName[binding.domain]?.bindings += 1 }
+        return byName.values.sorted { $0.name < $1.name }
+    }
+}

@@ -1,0 +1,39 @@
+import NetworkTypes
+import SIP
+
+/// A final answer instead of forwarding.
+struct Refusal: Error {
+    let status: Int
+    let reason: String
+    /// Header lines to add.
+    var extra: [UInt8] = []
+}
+
+/// The checks of RFC 3261 §16.3 that need nothing but the request.
+enum RequestValidation {
+    /// nil when the request may go on.
+    static func refusal(of request: Message) -> Refusal? {
+        if let defect = request.defect { return Refusal(status: defect.status, reason: defect.reason) }
+        guard let uri = URI(request.requestURI, in: request.bytes) else {
+            return Refusal(status: 400, reason: "Malformed Request-URI")
+        }
+        if uri.scheme == .other { return Refusal(status: 416, reason: "Unsupported URI Scheme") }
+        if request.maxForwards == 0, request.method != .options || request.isInDialog {
+            return Refusal(status: 483, reason: "Too Many Hops")
+        }
+        return proxyRequire(request)
+    }
+
+    /// RFC 3261 §16.3 step 5: no extension is demanded of proxies that we know.
+    private static func proxyRequire(_ request: Message) -> Refusal? {
+        let demanded = request.values(.proxyRequire)
+        guard !demanded.isEmpty, request.method != .ack, request.method != .cancel else { return nil }
+        var extra = Array("Unsupported: ".utf8)
+        for (index, value) in demanded.enumerated() {
+            if index > 0 { extra.append(contentsOf: ", ".utf8) }
+            extra.append(contentsOf: request.bytes[value])
+        }
+        extra.append(contentsOf: "\r\n".utf8)
+        return Refusal(status: 420, reason: "Bad Extension", extra: extra)
+    }
+}

@@ -1,0 +1,66 @@
+import NetworkTypes
+import SIP
+
+/// What is left of a request's route after our own Routes have been taken off (RFC 3261 §16.4, §16.12).
+struct RouteProcessing {
+    /// Which Route field values are ours and go; in order.
+    private(set) var popped: [NameAddress] = []
+    /// The first Route value that is not ours.
+    private(set) var next: NameAddress?
+    /// The value that a strict router moved the Request-URI to (§16.4): it becomes the Request-URI again.
+    private(set) var strictTarget: NameAddress?
+    /// Whether any Route was malformed.
+    private(set) var isMalformed = false
+
+    /// Reads the Route fields: all consecutive values that name us are popped, with or without `lr`.
+    init(_ request: Message, identities: Identities) {
+        var values: [NameAddress] = []
+        for range in request.values(.route) {
+            guard let value = NameAddress(range, in: request.bytes) else {
+                isMalformed = true
+                return
+            }
+            values.append(value)
+        }
+        guard !values.isEmpty else { return }
+        if Self.comesFromStrictRouter(request, identities), let last = values.last {
+            strictTarget = last
+            values.removeLast()
+        }
+        for value in values {
+            guard let uri = URI(value.uri, in: request.bytes), identities.side(of: uri, in: request.bytes) != nil else {
+                next = value
+                return
+            }
+            popped.append(value)
+        }
+    }
+
+    /// Whether the Request-URI is a Record-Route of ours, put there by a strict router.
+    private static func comesFromStrictRouter(_ request: Message, _ identities: Identities) -> Bool {
+        guard let uri = URI(request.requestURI, in: request.bytes), uri.isLoose(in: request.bytes), uri.userInfo == nil
+        else { return false }
+        return identities.side(of: uri, in: request.bytes) != nil
+    }
+
+    /// Records the edits: our Routes go, the last one too where it became the Request-URI.
+    func apply(to request: Message, edits: inout MessageEdits) {
+        let gone = popped.map(\.range) + (strictTarget.map { [$0.range] } ?? [])
+        guard !gone.isEmpty else { return }
+        for field in request.headers where field.name == .route {
+            var values: [Range<Int>] = []
+            FieldValues.append(field.value, of: request.bytes, to: &values)
+            let kept = values.filter { !gone.contains($0) }
+            if kept.isEmpty {
+                edits.remove(field.line)
+            } else if kept.count < values.count {
+                edits.replace(field.value) { out in
+                    for (index, value) in kept.enumerated() {
+                        if index > 0 { out.append(contentsOf: ", ".utf8) }
+                        out.append(contentsOf: request.bytes[value])
+                    }
+                }
+            }
+        }
+    }
+}

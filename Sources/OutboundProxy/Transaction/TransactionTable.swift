@@ -1,0 +1,75 @@
+import NetworkTypes
+import SIP
+
+/// All transactions of one shard, and the branches that name our own.
+struct TransactionTable {
+    private var servers: [TransactionKey: ServerTransaction] = [:]
+    private var clients: [TransactionKey: ClientTransaction] = [:]
+    private let hash: KeyedHash
+    private var serial: UInt64
+
+    /// `hash` keys the branches: nobody else can predict them, and a response with a guessed one finds nothing.
+    init(hash: KeyedHash) {
+        self.hash = hash
+        serial = 0
+    }
+
+    var count: Int { servers.count + clients.count }
+
+    func server(_ key: TransactionKey) -> ServerTransaction? { servers[key] }
+    func client(_ key: TransactionKey) -> ClientTransaction? { clients[key] }
+
+    mutating func add(_ transaction: ServerTransaction) { servers[transaction.key] = transaction }
+    mutating func add(_ transaction: ClientTransaction) { clients[transaction.key] = transaction }
+    mutating func remove(_ transaction: ServerTransaction) { servers[transaction.key] = nil }
+    mutating func remove(_ transaction: ClientTransaction) { clients[transaction.key] = nil }
+
+    /// The client transactions that send on the flow.
+    func clients(on flow: Flow) -> [ClientTransaction] { clients.values.filter { $0.flow == flow } }
+
+    /// A number that no other transaction of the shard has.
+    mutating func nextSerial() -> UInt64 {
+        serial &+= 1
+        return serial
+    }
+
+    /// A branch of our own (RFC 3261 §8.1.1.7): the cookie, a unique part, and the hash of what a loop would repeat
+    /// (§16.6 step 8).
+    mutating func newBranch(loop: UInt64) -> [UInt8] {
+        var branch = Array("z9hG4bK".utf8)
+        branch.reserveCapacity(41)
+        let number = nextSerial()
+        branch.appendHexadecimal(hash(number))
+        branch.append(UInt8(ascii: "-"))
+        branch.appendHexadecimal(loop)
+        return branch
+    }
+
+    /// The hash of the fields that stay the same when a request comes round unchanged (RFC 3261 §16.6 step 8).
+    func loopHash(of request: Message) -> UInt64 {
+        var octets: [UInt8] = []
+        octets.reserveCapacity(256)
+        let bytes = request.bytes
+        for range in [request.requestURI, request.fromTag ?? 0..<0, request.toTag ?? 0..<0, request.callID] {
+            octets.append(contentsOf: bytes[range])
+            octets.append(0)
+        }
+        octets.appendDecimal(request.cSeq.number)
+        for field in request.headers {
+            switch field.name {
+            case .proxyRequire, .proxyAuthorization, .route: octets.append(contentsOf: bytes[field.value])
+            default: break
+            }
+        }
+        return hash(octets)
+    }
+
+    /// The tag of our own responses to a request: the same for each retransmission, so that no state is needed, and
+    /// for the ACK, so that it is known as ours.
+    func tag(for request: Message) -> UInt64 {
+        var octets = Array(request.bytes[request.callID])
+        octets.append(0)
+        octets.append(contentsOf: request.bytes[request.topVia.branch ?? request.topVia.range])
+        return hash(octets)
+    }
+}

@@ -1,0 +1,226 @@
+import NetworkTypes
+import SIP
+import TLS
+
+@testable import OutboundProxy
+
+/// A proxy core on a virtual clock between a PBX and an ITSP: messages are text, what leaves is kept.
+final class ProxyHarness {
+    static let pbx = address("192.168.0.2:5060")
+    static let itsp = address("203.0.113.10:5060")
+    static let stranger = address("198.51.100.66:5060")
+
+    let core: ProxyCore
+    let media = FakeMedia()
+    var now = Instant(nanoseconds: 1_000_000_000)
+    var events: [ProxyEvent] = []
+    var resolving: [String] = []
+    var updates: [DirectoryUpdate] = []
+    /// Whether each message that leaves outside is scanned for inside addresses (design §3).
+    var scansOutside = true
+    private(set) var leaks: [String] = []
+
+    static func address(_ text: String) -> SocketAddress {
+        SocketAddress(text) ?? SocketAddress(.unspecified(.v4), 0)
+    }
+
+    static let listeners = [
+        Listener(id: ListenerID(0), side: .inside, transport: .udp, local: address("192.168.0.1:5060")),
+        Listener(id: ListenerID(1), side: .outside, transport: .udp, local: address("203.0.113.1:5060")),
+        Listener(id: ListenerID(2), side: .inside, transport: .udp, local: address("[fd00:168::1]:5060")),
+        Listener(id: ListenerID(3), side: .outside, transport: .udp, local: address("[2001:db8:113::1]:5060")),
+    ]
+
+    init(
+        pbxs: [PBXSettings] = [PBXSettings(host: "192.168.0.2", port: 5060)], trunks: [TrunkSettings] = [],
+        change: (inout ProxySettings) -> Void = { _ in }
+    ) {
+        var settings = ProxySettings(
+            listeners: Self.listeners,
+            insideNetworks: ["192.168.0.0/24", "fd00:168::/64"].compactMap { IPNetwork($0) }, pbxs: pbxs, trunks: trunks
+        )
+        change(&settings)
+        let key = DeterministicCipher.Key(id: 1, octets: Array(repeating: 7, count: DeterministicCipher.Key.length))
+        core = ProxyCore(
+            settings: settings,
+            tokens: TokenCodec(
+                cipher: DeterministicCipher(current: key ?? DeterministicCipher.Key(randomWithID: 1)),
+                store: MemoryTokenStore()),
+            media: media, hash: KeyedHash(key0: 1, key1: 2))
+    }
+
+    // MARK: Sending in
+
+    /// A message arrives on a side. Lines may end with "\n".
+    @discardableResult
+    func receive(_ text: String, on side: Side, from source: SocketAddress? = nil) -> [Sent] {
+        receive(wire(text), on: side, from: source)
+    }
+
+    @discardableResult
+    func receive(_ bytes: [UInt8], on side: Side, from source: SocketAddress? = nil) -> [Sent] {
+        let source = source ?? (side == .inside ? Self.pbx : Self.itsp)
+        let index: UInt16 = (side == .inside ? 0 : 1) + (source.ip.family == .v6 ? 2 : 0)
+        core.receive(bytes, from: Flow(listener: ListenerID(index), peer: source), at: now)
+        return drain()
+    }
+
+    /// The time passes, from one deadline of the core to the next.
+    @discardableResult
+    func advance(_ duration: Duration) -> [Sent] {
+        let end = now + duration
+        var all: [Sent] = []
+        while let next = core.nextDeadline, next <= end {
+            now = max(now, next)
+            core.handleTimeout(at: now)
+            all += drain()
+        }
+        now = end
+        core.handleTimeout(at: now)
+        return all + drain()
+    }
+
+    func resolve(_ name: String, _ addresses: [String]) -> [Sent] {
+        core.resolved(name, addresses: addresses.compactMap { IPAddress($0) }, at: now)
+        return drain()
+    }
+
+    func drain() -> [Sent] {
+        var list: [Sent] = []
+        for output in core.takeOutputs() {
+            switch output {
+            case .send(let bytes, let flow):
+                let side = Self.listeners[Int(flow.listener.index)].side
+                let message = Sent(bytes: bytes, to: flow.peer, side: side)
+                if side == .outside, scansOutside { leaks += message.insideAddresses }
+                list.append(message)
+            case .resolve(let name): resolving.append(name)
+            case .directory(let update): updates.append(update)
+            case .event(let event): events.append(event)
+            }
+        }
+        return list
+    }
+}
+
+/// Octets of a message written with "\n".
+func wire(_ text: String) -> [UInt8] {
+    var out: [UInt8] = []
+    for octet in text.utf8 {
+        if octet == 10, out.last != 13 { out.append(13) }
+        out.append(octet)
+    }
+    return out
+}
+
+/// One message that left the proxy.
+struct Sent {
+    let bytes: [UInt8]
+    let to: SocketAddress
+    let side: Side
+
+    var text: String { String(decoding: bytes, as: UTF8.self) }
+    var message: Message? { try? MessageParser.parse(datagram: bytes) }
+    var start: String { String(text.prefix { $0 != "\r\n" }) }
+    var status: Int { message?.status ?? 0 }
+    var method: Method { message?.method ?? .other }
+    var isRequest: Bool { message?.isRequest ?? false }
+    var requestURI: String { message.map { $0.bytes.text($0.requestURI) } ?? "" }
+    var body: String { message.map { $0.bytes.text($0.body) } ?? "" }
+
+    func values(_ name: HeaderName) -> [String] { message.map { m in m.values(name).map { m.bytes.text($0) } } ?? [] }
+    func header(_ name: HeaderName) -> String { message?.text(name) ?? "" }
+
+    /// The URI of the first value of the field.
+    func uri(_ name: HeaderName) -> String {
+        guard let message, let first = message.values(name).first, let value = NameAddress(first, in: bytes) else {
+            return ""
+        }
+        return bytes.text(value.uri)
+    }
+
+    /// Lines that name an inside address, but for those that show one until topology is hidden: lower Via and
+    /// Record-Route values, Route, From and To, Call-ID and identity headers.
+    var insideAddresses: [String] {
+        guard let message else { return ["unreadable: \(text)"] }
+        var lines = [message.isRequest ? bytes.text(message.requestURI) : "", body]
+        var seen: Set<HeaderName> = []
+        for field in message.headers {
+            let isFirst = seen.insert(field.name).inserted
+            switch field.name {
+            case .from, .to, .callID, .route: continue
+            case .via where message.isRequest && isFirst:
+                lines.append(String(bytes.text(field.value).prefix { $0 != "," }))
+            case .via: continue
+            case .recordRoute where message.isRequest && isFirst:
+                lines.append(String(bytes.text(field.value).prefix { $0 != "," }))
+            case .recordRoute: continue
+            default: lines.append(bytes.text(field.value))
+            }
+        }
+        return lines.filter { $0.contains("192.168.0.") || $0.contains("fd00:168:") }
+    }
+}
+
+/// Media without a relay: each body leaves with another address in its c= line and another port in its m= line.
+final class FakeMedia: MediaAnchoring {
+    enum Event: Equatable {
+        case open(Side, Side)
+        case offer(UInt64, fromCaller: Bool)
+        case answer(UInt64, fromCaller: Bool, fork: UInt32)
+        case confirm(UInt64, fork: UInt32)
+        case rollback(UInt64)
+        case close(UInt64)
+    }
+
+    var events: [Event] = []
+    var failure: MediaFailure?
+    private var next: UInt64 = 0
+    private(set) var open: Set<UInt64> = []
+
+    func open(caller: MediaParty, callee: MediaParty) -> UInt64 {
+        next += 1
+        open.insert(next)
+        events.append(.open(caller.side, callee.side))
+        return next
+    }
+
+    func offer(
+        _ body: ArraySlice<UInt8>, session: UInt64, fromCaller: Bool, exchange: UInt64, sender: MediaParty,
+        receiver: MediaParty, now: Instant
+    ) throws(MediaFailure) -> [UInt8] {
+        if let failure { throw failure }
+        events.append(.offer(session, fromCaller: fromCaller))
+        return rewritten(body, for: receiver.side)
+    }
+
+    func answer(
+        _ body: ArraySlice<UInt8>, session: UInt64, fromCaller: Bool, exchange: UInt64, fork: UInt32,
+        sender: MediaParty, now: Instant
+    ) throws(MediaFailure) -> [UInt8] {
+        if let failure { throw failure }
+        events.append(.answer(session, fromCaller: fromCaller, fork: fork))
+        return rewritten(body, for: sender.side.opposite)
+    }
+
+    func confirm(session: UInt64, fork: UInt32) { events.append(.confirm(session, fork: fork)) }
+    func rollback(session: UInt64, exchange: UInt64) { events.append(.rollback(session)) }
+
+    func close(session: UInt64) {
+        open.remove(session)
+        events.append(.close(session))
+    }
+
+    private func rewritten(_ body: ArraySlice<UInt8>, for side: Side) -> [UInt8] {
+        let address = side == .inside ? "192.168.0.1" : "203.0.113.1"
+        let lines = String(decoding: body, as: UTF8.self).split(separator: "\r\n", omittingEmptySubsequences: false)
+        let out = lines.map { line in
+            let words = line.split(separator: " ")
+            if line.hasPrefix("c=") { return "c=IN IP4 \(address)" }
+            if line.hasPrefix("o=") { return words.dropLast().joined(separator: " ") + " \(address)" }
+            if line.hasPrefix("m=audio") { return "m=audio 30000 " + words.dropFirst(2).joined(separator: " ") }
+            return String(line)
+        }
+        return Array(out.joined(separator: "\r\n").utf8)
+    }
+}
