@@ -9,6 +9,17 @@ struct ProcessUsage {
     var memoryBytes: UInt64 = 0
     var descriptors = 0
 
+    /// The sum over several processes; nil when there are none, or one is gone.
+    init?(of pids: [pid_t]) {
+        if pids.isEmpty { return nil }
+        for pid in pids {
+            guard let usage = ProcessUsage(of: pid) else { return nil }
+            cpuSeconds += usage.cpuSeconds
+            memoryBytes += usage.memoryBytes
+            descriptors += usage.descriptors
+        }
+    }
+
     /// Nil when the process is gone.
     init?(of pid: pid_t) {
         guard let first = ProcessStatus(pid) else { return nil }
