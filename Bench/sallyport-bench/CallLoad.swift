@@ -27,6 +27,8 @@ final class CallLoad {
         var steadyCPUSeconds: Double?
         var steadyPackets: UInt64 = 0
         var seconds = 0.0
+        /// What the generator itself used.
+        var ownCPUSeconds = 0.0
     }
 
     init(loop: LoadLoop, plan: Plan, progress: ProgressLine, observe: @escaping () -> ProcessUsage?) {
@@ -39,11 +41,13 @@ final class CallLoad {
     /// Makes all calls; returns when the last one is over.
     func run() throws(SystemError) {
         measurements.before = observe()
+        let ownCPU = ProcessUsage.ownCPUSeconds
         startedAt = .now
         while placed < plan.calls { try turn() }
         if let hold = plan.together { try holdTogether(for: hold) }
         try waitForEnd()
         measurements.seconds = (Instant.now - startedAt).seconds
+        measurements.ownCPUSeconds = ProcessUsage.ownCPUSeconds - ownCPU
         loop.run(for: CallSettings.drain)
         loop.answerer.failOpenCalls()
         measurements.after = observe()

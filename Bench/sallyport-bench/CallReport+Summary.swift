@@ -95,7 +95,7 @@ extension CallReport.Generator {
     fileprivate var line: String {
         let limit = skippedSlices > 0 ? "; it was too slow for this load" : ""
         return String(
-            format: "generator     at most %.1f ms behind schedule, %llu datagrams dropped at its own sockets%@",
-            worstDelayMilliseconds, droppedAtOwnSockets, limit)
+            format: "generator     %.0f %% of a core, at most %.1f ms behind schedule, %llu datagrams dropped here%@",
+            cpuShare * 100, worstDelayMilliseconds, droppedAtOwnSockets, limit)
     }
 }

@@ -57,6 +57,8 @@ struct CallReport: Codable {
         var skippedSlices: Int64
         var droppedAtOwnSockets: UInt64
         var refusedByOwnKernel: UInt64
+        /// The share of one core that the generator needed.
+        var cpuShare: Double
     }
 }
 
