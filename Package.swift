@@ -100,9 +100,21 @@ let package = Package(
             name: "AdminTests", dependencies: ["Admin", "Reactor", "NetworkTypes", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "StateTests", dependencies: ["sallyport", "OutboundProxy", "NetworkTypes", "TLS", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "BenchTests", dependencies: ["sallyport-bench", "NetworkTypes"], swiftSettings: strict),
         .testTarget(
-            name: "EndToEnd", dependencies: ["NetworkTypes", "CShims", "TestSupport", "sallyport", "sallyport-bench"],
+            name: "CommandLineTests",
+            dependencies: [
+                "sallyport", "Config", "NetworkTypes", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "EndToEnd",
+            dependencies: [
+                "NetworkTypes", "CShims", "MediaRelay", "Reactor", "TestSupport", "sallyport", "sallyport-bench",
+            ],
             path: "Tests/EndToEnd", swiftSettings: strict),
     ]
 )

@@ -32,6 +32,35 @@ final class MessageVector {
         addresses.deallocate()
     }
 
+    /// Sends datagrams `first..<end` and returns how many the kernel took; -1 with errno when it refused the first.
+    /// A lone datagram goes by sendto(2), which has fewer structures to copy in.
+    func send(_ first: Int, _ end: Int, from descriptor: Int32) -> Int {
+        guard end - first == 1 else {
+            return Int(CShims_sendmmsg(descriptor, messages + first, UInt32(truncatingIfNeeded: end - first)))
+        }
+        let (part, length) = (parts[first], messages[first].header.msg_namelen)
+        let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
+        let destination = address(first).assumingMemoryBound(to: sockaddr.self)
+        return sendto(descriptor, part.iov_base, part.iov_len, flags, destination, length) >= 0 ? 1 : -1
+    }
+
+    /// Receives at most `limit` datagrams into the first parts and returns how many; -1 with errno. For one it is
+    /// recvfrom(2), which has fewer structures to copy and doesn't look for a second.
+    func receive(_ limit: Int, from descriptor: Int32) -> Int {
+        guard limit == 1 else {
+            return Int(CShims_recvmmsg(descriptor, messages, UInt32(truncatingIfNeeded: limit)))
+        }
+        let part = parts[0]
+        let flags = Int32(MSG_DONTWAIT | MSG_TRUNC)
+        let source = address(0).assumingMemoryBound(to: sockaddr.self)
+        let length = recvfrom(
+            descriptor, part.iov_base, part.iov_len, flags, source, &messages[0].header.msg_namelen)
+        if length < 0 { return -1 }
+        messages[0].length = UInt32(truncatingIfNeeded: length)
+        messages[0].header.msg_flags = length > part.iov_len ? Int32(MSG_TRUNC) : 0
+        return 1
+    }
+
     @inline(__always)
     func address(_ index: Int) -> UnsafeMutableRawPointer { addresses + index &* Self.addressStride }
 }

@@ -1,7 +1,6 @@
 import CShims
 import Glibc
 public import NetworkTypes
-import Synchronization
 
 /// What became of a question for the addresses of a name.
 public enum NameResolution: Hashable, Sendable {
@@ -119,12 +118,12 @@ public final class NameResolver {
 
     /// The questions on their way to the threads, each of which waits for one signal per question.
     private final class Work: Sendable {
-        private struct State {
+        private struct State: Sendable {
             var questions: [Question] = []
             var isClosed = false
         }
 
-        private let state = Mutex(State())
+        private let state = Guarded(State())
         private let signals: WakeUp
         private let threads: Int
 

@@ -36,9 +36,9 @@ public final class PacketBatch {
     public func receive(from descriptor: Int32, limit: Int = .max) throws(SystemError) -> Int {
         for index in 0..<count { vector.messages[index].header.msg_namelen = socklen_t(MessageVector.addressStride) }
         count = 0
-        let result = CShims_recvmmsg(descriptor, vector.messages, UInt32(max(0, min(limit, capacity))))
+        let result = vector.receive(max(0, min(limit, capacity)), from: descriptor)
         if result >= 0 {
-            count = Int(result)
+            count = result
             return count
         }
         switch errno {
@@ -47,9 +47,11 @@ public final class PacketBatch {
         }
     }
 
-    /// Receives what waits on `socket`.
-    public func receive(from socket: UDPSocket, limit: Int = .max) throws(SystemError) -> Int {
-        try receive(from: socket.descriptor, limit: limit)
+    /// Receives from `socket`: one datagram as a rule, and all that wait where the socket was readable in the turn
+    /// before as well. Of many media sockets each mostly has one packet waiting, and recvmmsg(2) with its look for a
+    /// second costs a tenth of relaying it; a busy signalling socket is read in batches.
+    public func receive(from socket: UDPSocket) throws(SystemError) -> Int {
+        try receive(from: socket.descriptor, limit: socket.isBusy ? capacity : 1)
     }
 
     /// Where datagram `index` came from; nil only if the kernel named no IP address.

@@ -77,11 +77,10 @@ public final class SendBatch: TurnEndTask {
     /// Sends what is queued, as far as the socket takes it; the rest goes when it is writable again.
     public func flush() {
         while count > 0 {
-            let run = min(count, vector.capacity - head)
-            let result = CShims_sendmmsg(socket.descriptor, vector.messages + head, UInt32(truncatingIfNeeded: run))
+            let result = vector.send(head, min(head + count, vector.capacity), from: socket.descriptor)
             if result > 0 {
                 sent &+= UInt64(result)
-                advance(Int(result))
+                advance(result)
                 continue
             }
             switch errno {

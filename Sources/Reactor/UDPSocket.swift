@@ -23,7 +23,10 @@ public final class UDPSocket {
     public private(set) var descriptor: Int32
     /// Where the socket is bound, with the port the kernel chose if it was asked for 0.
     public let localAddress: SocketAddress
+    /// Whether more than one datagram is likely to wait: the socket was readable in the turn before, too.
+    private(set) var isBusy = true
     private var readable: Readiness?
+    private var lastReadableTurn: UInt64 = 0
 
     public init(binding address: SocketAddress, options: Options = Options()) throws(SystemError) {
         let family = address.ip.family == .v4 ? AF_INET : AF_INET6
@@ -63,7 +66,11 @@ public final class UDPSocket {
     /// Calls `handler` whenever datagrams wait, until ``stopReading()``. The handler should not keep the socket.
     public func onReadable(_ loop: EventLoop, handler: @escaping () -> Void) throws(SystemError) {
         stopReading()
-        let readiness = Readiness(on: loop, descriptor: descriptor, when: .readable, handler: handler)
+        let readiness = Readiness(on: loop, descriptor: descriptor, when: .readable) { [unowned self, unowned loop] in
+            isBusy = loop.turns &- lastReadableTurn == 1
+            lastReadableTurn = loop.turns
+            handler()
+        }
         try readiness.start()
         readable = readiness
     }

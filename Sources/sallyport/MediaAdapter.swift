@@ -19,7 +19,7 @@ final class MediaAdapter: MediaAnchoring {
         do {
             return try anchor.offer(
                 body, in: RelaySessionID(session), from: fromCaller ? .caller : .callee, exchange: exchange,
-                sender: MediaPeer(sender), receiver: MediaPeer(receiver), now: now)
+                sender: MediaPeer(sender), receiver: MediaPeer(receiver))
         } catch { throw MediaFailure(error) }
     }
 
@@ -30,7 +30,7 @@ final class MediaAdapter: MediaAnchoring {
         do {
             return try anchor.answer(
                 body, in: RelaySessionID(session), from: fromCaller ? .caller : .callee, exchange: exchange, fork: fork,
-                sender: MediaPeer(sender), now: now)
+                sender: MediaPeer(sender))
         } catch { throw MediaFailure(error) }
     }
 

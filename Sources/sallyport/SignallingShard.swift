@@ -125,10 +125,11 @@ final class SignallingShard {
         case .send(let bytes, let flow): senders[Int(flow.listener.index)].append(bytes, to: flow.peer)
         case .resolve(let name):
             resolver.resolve(name) { [unowned self] result in
-                core.resolved(name, addresses: result.addresses, at: loop.now)
+                core.resolved(name, addresses: result.list, at: loop.now)
                 drain()
             }
         case .directory(let update):
+            links.record(update, loop.now)
             for (other, mailbox) in links.shards.enumerated() where other != index { mailbox.send(.directory(update)) }
         case .event(let event): log(event)
         }
@@ -144,8 +145,8 @@ final class SignallingShard {
     private func resolve(_ trunks: [TrunkSettings]) {
         for trunk in trunks where IPAddress(trunk.domain) == nil {
             resolver.resolve(trunk.domain) { [unowned self] result in
-                guard !result.addresses.isEmpty else { return }
-                let update = DirectoryUpdate.resolved(trunk: trunk.name, addresses: result.addresses)
+                guard !result.list.isEmpty else { return }
+                let update = DirectoryUpdate.resolved(trunk: trunk.name, addresses: result.list)
                 for mailbox in links.shards { mailbox.send(.directory(update)) }
             }
         }
@@ -217,10 +218,19 @@ struct ShardLinks: Sendable {
     let hash: KeyedHash
     /// Hands commands to the workers that own their sessions.
     let media: @Sendable ([RelayCommand]) -> Void
+    /// Writes a registration seen down, for the next start.
+    let record: @Sendable (DirectoryUpdate, Instant) -> Void
 
     /// The shard that owns the message's Call-ID; shard 0 takes what has none.
     func shard(of bytes: [UInt8]) -> Int {
         guard shards.count > 1, let range = CallIDScanner.callID(in: bytes) else { return 0 }
         return Int(hash(bytes[range]) % UInt64(shards.count))
+    }
+}
+
+extension NameResolution {
+    /// The addresses; none where there is no answer.
+    fileprivate var list: [IPAddress] {
+        if case .addresses(let addresses) = self { addresses } else { [] }
     }
 }

@@ -31,10 +31,10 @@ struct PacketBatchTests {
         let batch = PacketBatch(capacity: 4, slotSize: 100)
         for number in 0..<9 { sendPlainly([UInt8(number)], from: socket, to: socket.localAddress) }
         #expect(try batch.receive(from: socket) == 4)
-        #expect(try batch.receive(from: socket, limit: 2) == 2)
+        #expect(try batch.receive(from: socket.descriptor, limit: 2) == 2)
         #expect(batch.bytes(1).first == 5)
-        #expect(try batch.receive(from: socket, limit: 0) == 0)
-        #expect(try batch.receive(from: socket, limit: -1) == 0)
+        #expect(try batch.receive(from: socket.descriptor, limit: 0) == 0)
+        #expect(try batch.receive(from: socket.descriptor, limit: -1) == 0)
         #expect(try batch.receive(from: socket) == 3)
     }
 

@@ -1,0 +1,79 @@
+import NetworkTypes
+
+/// The control half of a relay session: what its dialog has negotiated and what is being negotiated.
+final class AnchoredSession {
+    /// Our end of one leg.
+    struct Leg: Hashable {
+        let side: Side
+        let address: RelaySettings.MediaAddress
+    }
+
+    /// Offers that may be open at a time: an early dialog of each fork, and glare.
+    static let maximumExchanges = 16
+
+    let id: RelaySessionID
+    let caller: MediaPeer
+    let callee: MediaPeer
+    /// Our ends, from the first offer on.
+    var legs: Legs?
+
+    /// The streams in use, by the number of their media description.
+    var media: [AnchoredMedia?] = []
+    var exchanges: [Exchange] = []
+    /// The fork whose 2xx came.
+    var confirmedFork: UInt32?
+    /// The silence that the worker was last told to watch for.
+    var watched: Duration?
+    private var lastGeneration: UInt32 = 0
+    private var nextStream: UInt16 = 0
+
+    init(_ id: RelaySessionID, caller: MediaPeer, callee: MediaPeer) {
+        self.id = id
+        self.caller = caller
+        self.callee = callee
+    }
+
+    /// Whether any stream was ever opened, so that a worker knows the session.
+    var wasOpened: Bool { nextStream > 0 }
+
+    /// Whether a stream is open. Legs keep their addresses while one is.
+    var isOpen: Bool { media.contains { $0 != nil } || exchanges.contains { $0.lines.contains { $0.media != nil } } }
+
+    /// Every stream, in use or proposed, once.
+    var allMedia: [AnchoredMedia] {
+        var all = media.compactMap { $0 }
+        for exchange in exchanges {
+            for line in exchange.lines {
+                if let proposed = line.media, !all.contains(where: { $0 === proposed }) { all.append(proposed) }
+            }
+        }
+        return all
+    }
+
+    func media(at index: Int) -> AnchoredMedia? { media.indices.contains(index) ? media[index] : nil }
+
+    /// Removes every mention of a stream.
+    func forget(_ closed: AnchoredMedia) {
+        for index in media.indices where media[index] === closed { media[index] = nil }
+        for exchange in exchanges.indices {
+            for line in exchanges[exchange].lines.indices where exchanges[exchange].lines[line].media === closed {
+                exchanges[exchange].lines[line].media = nil
+            }
+        }
+    }
+
+    /// The index of the exchange with this number among the latest.
+    func index(of exchange: UInt64) -> Int? { exchanges.lastIndex { $0.id == exchange } }
+
+    func newGeneration() -> UInt32 {
+        lastGeneration &+= 1
+        return lastGeneration
+    }
+
+    /// A number for a new stream; nil when a session has used them all up.
+    func newStream() -> RelayStreamID? {
+        guard nextStream < .max else { return nil }
+        defer { nextStream += 1 }
+        return RelayStreamID(session: id, index: nextStream)
+    }
+}

@@ -1,0 +1,32 @@
+import NetworkTypes
+
+/// One offer/answer exchange of a session (RFC 3264), from its offer until a later one has made it history.
+struct Exchange {
+    /// One media description of the offer.
+    struct Line {
+        /// The stream that carries it; nil where the offer has port 0 or a transport that is not relayed.
+        var media: AnchoredMedia?
+        /// Whether the stream was opened for this offer.
+        var isProposed = false
+        /// What it says about the offerer.
+        var remote: LegRemote?
+        var isHeld = false
+        /// What was committed before, for the case that the exchange fails after a provisional answer.
+        var previous: AnchoredMedia.Branch?
+    }
+
+    let id: UInt64
+    let offerer: LegEnd
+    let generation: UInt32
+    /// The early dialog that the offer belongs to.
+    let fork: UInt32
+    /// Whether the offer was made before the dialog was confirmed, so that several forks may answer.
+    let isEarly: Bool
+    var lines: [Line]
+    /// The forks that have answered.
+    var answered: [UInt32] = []
+
+    var isAnswered: Bool { !answered.isEmpty }
+
+    subscript(media index: Int) -> Line? { lines.indices.contains(index) ? lines[index] : nil }
+}

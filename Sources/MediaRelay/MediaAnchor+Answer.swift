@@ -1,0 +1,192 @@
+import NetworkTypes
+import SDP
+
+// Answers commit what an offer prepared; rollbacks discard it.
+
+extension MediaAnchor {
+    /// One media description of an answer that is being taken.
+    private struct Accepted {
+        let index: Int
+        let media: AnchoredMedia
+        let remote: LegRemote
+        let isHeld: Bool
+    }
+
+    /// The answer to an exchange crosses; the result is the body that leaves. On refusal nothing has changed.
+    ///
+    /// `fork` tells the early dialogs of one INVITE apart: each has its own leg towards the caller, fork 0 that of the
+    /// offer. May be called again with the same answer (183, then 200) or a changed one. Media descriptions that the
+    /// answer lacks count as refused, those that the offer lacked leave refused (RFC 3264 §6 wants as many as offered).
+    public func answer(
+        _ body: ArraySlice<UInt8>, in id: RelaySessionID, from end: LegEnd, exchange number: UInt64, fork: UInt32,
+        sender: MediaPeer
+    ) throws(MediaRefusal) -> [UInt8] {
+        guard let session = sessions[id] else { throw .notAcceptable(.unknownSession) }
+        let description = try Self.parse(body)
+        guard let index = session.index(of: number), let legs = session.legs else {
+            return try restate(description, of: nil, in: session, from: end)
+        }
+        let exchange = session.exchanges[index]
+        guard exchange.offerer != end else { throw .notAcceptable(.unexpectedAnswer) }
+        guard let fork = branch(answering: exchange, from: end, fork, in: session) else {
+            return try restate(description, of: exchange, in: session, from: end)
+        }
+        var reservation = Reservation()
+        let accepted: [Accepted]
+        let written: [UInt8]
+        do {
+            accepted = try read(description, answering: exchange, from: end, sender, legs)
+            for line in accepted { try reserve(fork, of: line.media, in: session, legs, &reservation) }
+            var ports = [UInt16](repeating: 0, count: description.media.count)
+            for line in accepted { ports[line.index] = port(line.media, facing: end.opposite, fork, reservation) }
+            written = try BodyRewriter(address: legs[end.opposite].address.advertised, ports: ports).rewrite(description)
+        } catch {
+            abandon(reservation)
+            throw error
+        }
+        open(reservation)
+        commit(accepted, fork, index, in: session)
+        return written
+    }
+
+    /// The branch that an answer is about; nil for one of a fork that lost. Only a callee's answer to an early offer can
+    /// come from several: later ones, and those of the caller, belong to the one dialog of the exchange.
+    private func branch(
+        answering exchange: Exchange, from end: LegEnd, _ fork: UInt32, in session: AnchoredSession
+    ) -> UInt32? {
+        guard let confirmed = session.confirmedFork else { return end == .callee ? fork : exchange.fork }
+        return exchange.isEarly && end == .callee && fork != confirmed ? nil : confirmed
+    }
+
+    /// The streams that an answer accepts.
+    private func read(
+        _ description: SessionDescription, answering exchange: Exchange, from end: LegEnd, _ sender: MediaPeer,
+        _ legs: Legs
+    ) throws(MediaRefusal) -> [Accepted] {
+        var accepted: [Accepted] = []
+        for (index, media) in description.media.enumerated() {
+            let read = try reader.read(media, from: sender, legs[end].address.local.family, isAnswer: true)
+            guard let remote = read.remote, let line = exchange[media: index], let stream = line.media else { continue }
+            guard stream.kind.isOpaque == (media.transport == .datagram) else { throw .notAcceptable(.otherMedia) }
+            accepted.append(
+                Accepted(index: index, media: stream, remote: remote, isHeld: read.isHeld || line.isHeld))
+        }
+        return accepted
+    }
+}
+
+// MARK: Committing
+
+extension MediaAnchor {
+    private func commit(_ accepted: [Accepted], _ fork: UInt32, _ index: Int, in session: AnchoredSession) {
+        let isFirst = !session.exchanges[index].isAnswered
+        let isRepeated = session.exchanges[index].answered.contains(fork)
+        if !isRepeated { session.exchanges[index].answered.append(fork) }
+        let exchange = session.exchanges[index]
+        let generation = isRepeated ? session.newGeneration() : exchange.generation
+        for line in accepted { commit(line, exchange, fork, generation, isRepeated: isRepeated) }
+        if isFirst { install(exchange, in: session) }
+        refuse(exchange, but: accepted, fork, in: session)
+        updateWatch(session)
+    }
+
+    /// Prepares what the offer could not, and lets it all take over. What is in use already is not said again.
+    private func commit(
+        _ line: Accepted, _ exchange: Exchange, _ fork: UInt32, _ generation: UInt32, isRepeated: Bool
+    ) {
+        guard let place = line.media.index(of: fork), let offered = exchange[media: line.index]?.remote else { return }
+        let end = exchange.offerer.opposite
+        var branch = line.media.branches[place]
+        var isChanged = branch.prepared[exchange.offerer] == generation
+        if !isChanged, !offered.isEquivalent(to: branch.remotes[exchange.offerer]) {
+            emit(.prepare(stream: branch.stream, leg: exchange.offerer, remote: offered.of(generation)))
+            isChanged = true
+        }
+        if !line.remote.isEquivalent(to: branch.remotes[end]) || line.remote.acceptsAnySource && !isRepeated {
+            emit(.prepare(stream: branch.stream, leg: end, remote: line.remote.of(generation)))
+            isChanged = true
+        }
+        if isChanged { emit(.commit(stream: branch.stream, generation: generation)) }
+        branch.prepared[exchange.offerer] = nil
+        branch.remotes[exchange.offerer] = offered
+        branch.remotes[end] = line.remote
+        branch.isHeld = line.isHeld
+        branch.isRejected = false
+        line.media.branches[place] = branch
+    }
+
+    /// The first answer to an offer decides which streams are in use: new ones take the place of those they replace, and
+    /// those that the offer removed end.
+    private func install(_ exchange: Exchange, in session: AnchoredSession) {
+        let count = max(exchange.lines.count, session.media.count)
+        for index in 0..<count {
+            let next = exchange[media: index]?.media
+            let current = session.media(at: index)
+            if let current, current !== next { retire(current, of: session) }
+            if index >= session.media.count { session.media.append(nil) }
+            session.media[index] = next
+        }
+    }
+
+    /// Ends the streams that an answer refuses; while other forks may still accept them, only notes it.
+    private func refuse(_ exchange: Exchange, but accepted: [Accepted], _ fork: UInt32, in session: AnchoredSession) {
+        for (index, line) in exchange.lines.enumerated() {
+            guard let media = line.media, !accepted.contains(where: { $0.index == index }) else { continue }
+            if session.confirmedFork != nil {
+                retire(media, of: session)
+            } else if let place = media.index(of: fork) {
+                media.branches[place].isRejected = true
+            }
+        }
+    }
+}
+
+// MARK: Rolling back
+
+extension MediaAnchor {
+    /// The exchange failed (491, 488, a timeout, CANCEL): what it prepared is forgotten and the streams that only it
+    /// opened end. Where a provisional answer had been committed already, the peers' addresses of before come back
+    /// (RFC 3261 §14.1: a failed re-INVITE changes nothing).
+    public func rollback(_ id: RelaySessionID, exchange number: UInt64) {
+        guard let session = sessions[id], let index = session.index(of: number) else { return }
+        let exchange = session.exchanges.remove(at: index)
+        for line in exchange.lines {
+            guard let media = line.media else { continue }
+            if line.isProposed {
+                retire(media, of: session)
+            } else if exchange.isAnswered {
+                restore(line.previous, of: media, in: session)
+            } else {
+                discard(exchange, of: media)
+            }
+        }
+        updateWatch(session)
+    }
+
+    private func discard(_ exchange: Exchange, of media: AnchoredMedia) {
+        for (place, branch) in media.branches.enumerated()
+        where branch.prepared[exchange.offerer] == exchange.generation {
+            emit(.discard(stream: branch.stream, generation: exchange.generation))
+            media.branches[place].prepared[exchange.offerer] = nil
+        }
+    }
+
+    private func restore(_ previous: AnchoredMedia.Branch?, of media: AnchoredMedia, in session: AnchoredSession) {
+        guard let previous, let place = media.branches.firstIndex(where: { $0.stream == previous.stream }) else {
+            return
+        }
+        let generation = session.newGeneration()
+        var isChanged = false
+        for end in LegEnd.allCases {
+            guard let remote = previous.remotes[end],
+                !remote.isEquivalent(to: media.branches[place].remotes[end])
+            else { continue }
+            emit(.prepare(stream: previous.stream, leg: end, remote: remote.of(generation)))
+            isChanged = true
+        }
+        if isChanged { emit(.commit(stream: previous.stream, generation: generation)) }
+        media.branches[place].remotes = previous.remotes
+        media.branches[place].isHeld = previous.isHeld
+        media.branches[place].isRejected = previous.isRejected
+    }
+}

@@ -1,0 +1,122 @@
+public import NetworkTypes
+import SDP
+
+/// The control half of the media relay: offers and answers go in, bodies for the other end and commands for the workers
+/// come out (RFC 3264). Each signalling shard has one.
+///
+/// A session has two legs, one per end of its dialog, and each leg a pair of ports per media description. The pairs are
+/// taken when an offer first needs them, both ends' at once, so that a call that can't have media is refused before it
+/// rings; they stay while the stream lasts, whatever the peers move. An offer only prepares. The answer commits; a
+/// rollback discards. Nothing here looks at packets: see ``RelayCore``.
+public final class MediaAnchor {
+    let settings: RelaySettings
+    let policy: MediaTargetPolicy
+    let ports: MediaPorts
+    var sessions: [RelaySessionID: AnchoredSession] = [:]
+    private var nextSession: UInt64
+    private let sessionStride: UInt64
+    private var commands: [RelayCommand] = []
+
+    /// The shards of a process number their sessions apart: `firstSession`, and every `sessionStride` from there.
+    public init(
+        settings: RelaySettings, binder: any PortBinder, firstSession: UInt64 = 1, sessionStride: UInt64 = 1
+    ) {
+        self.settings = settings
+        policy = MediaTargetPolicy(settings)
+        ports = MediaPorts(settings, binder: binder)
+        nextSession = firstSession
+        self.sessionStride = sessionStride
+    }
+
+    func emit(_ command: RelayCommand) { commands.append(command) }
+
+    var reader: RemoteReader { RemoteReader(policy: policy, ports: ports, settings: settings) }
+}
+
+// MARK: Sessions
+
+extension MediaAnchor {
+    /// A new session. The ends are fixed by who sent the initial INVITE; nothing is allocated yet.
+    public func open(caller: MediaPeer, callee: MediaPeer) -> RelaySessionID {
+        let id = RelaySessionID(nextSession)
+        nextSession &+= sessionStride
+        sessions[id] = AnchoredSession(id, caller: caller, callee: callee)
+        return id
+    }
+
+    /// The 2xx of that fork came: its streams stay, those of the other forks end. The first counts.
+    public func confirm(_ id: RelaySessionID, fork: UInt32) {
+        guard let session = sessions[id], session.confirmedFork == nil else { return }
+        session.confirmedFork = fork
+        for media in session.allMedia { keep(fork, of: media) }
+        for media in session.media.compactMap({ $0 }) where media.branches[0].isRejected { retire(media, of: session) }
+        updateWatch(session)
+    }
+
+    /// The dialog is over: all streams end and all ports are free again.
+    public func close(_ id: RelaySessionID) {
+        guard let session = sessions.removeValue(forKey: id) else { return }
+        for media in session.allMedia { release(media) }
+        if session.wasOpened { emit(.closeSession(id)) }
+    }
+
+    /// Leaves `media` with the branch of one fork. One that has not been heard of inherits the first.
+    private func keep(_ fork: UInt32, of media: AnchoredMedia) {
+        let kept = media.index(of: fork) ?? 0
+        for (index, branch) in media.branches.enumerated() where index != kept {
+            emit(.close(stream: branch.stream))
+            ports.release(branch.own)
+        }
+        media.branches = [media.branches[kept]]
+        media.branches[0].fork = fork
+    }
+
+    /// Closes a stream and forgets it.
+    func retire(_ media: AnchoredMedia, of session: AnchoredSession) {
+        for branch in media.branches { emit(.close(stream: branch.stream)) }
+        release(media)
+        session.forget(media)
+    }
+
+    private func release(_ media: AnchoredMedia) {
+        ports.release(media.shared)
+        for branch in media.branches { ports.release(branch.own) }
+    }
+
+    /// Silence means a dead call only where both ends should be sending: answered, RTP, nothing on hold.
+    func updateWatch(_ session: AnchoredSession) {
+        let streams = session.media.compactMap { $0 }.filter { $0.branches[0].isCommitted }
+        let isWatched =
+            session.confirmedFork != nil && !streams.isEmpty
+            && streams.allSatisfy { !$0.branches[0].isHeld && !$0.kind.isOpaque }
+        let silence = isWatched ? settings.silence : nil
+        guard silence != session.watched else { return }
+        session.watched = silence
+        emit(.watch(session.id, silence: silence))
+    }
+}
+
+// MARK: Reading
+
+extension MediaAnchor {
+    /// The commands since the last call, in order. Each names its session; the driver routes it to the worker.
+    public func takeCommands() -> [RelayCommand] {
+        defer { commands.removeAll() }
+        return commands
+    }
+
+    public var sessionCount: Int { sessions.count }
+
+    /// The free pairs of ports on a side's address of that family.
+    public func freePairs(on side: Side, _ family: IPAddress.Family) -> Int {
+        settings[side][family].map { ports.freePairs(on: $0.local) } ?? 0
+    }
+
+    /// All pairs of ports on a side's address of that family.
+    public func pairs(on side: Side, _ family: IPAddress.Family) -> Int {
+        settings[side][family].map { ports.pairs(on: $0.local) } ?? 0
+    }
+
+    /// Whether a call could have a stream there.
+    public func hasCapacity(on side: Side, _ family: IPAddress.Family) -> Bool { freePairs(on: side, family) > 0 }
+}

@@ -1,0 +1,25 @@
+public import NetworkTypes
+
+/// What signalling knows about the peer of one media leg.
+public struct MediaPeer: Hashable, Sendable {
+    public var side: Side
+    /// The family of our media address towards that peer.
+    public var family: IPAddress.Family
+    /// Where the peer's SIP messages come from, or go to.
+    public var signallingAddress: IPAddress
+    /// Whether the peer's own idea of its address can't be relied on: a trunk with `nat: yes`, or a remote phone.
+    public var isNAT: Bool
+    /// The `media_networks` of the trunk.
+    public var networks: [IPNetwork]
+
+    public init(
+        side: Side, family: IPAddress.Family, signallingAddress: IPAddress, isNAT: Bool = false,
+        networks: [IPNetwork] = []
+    ) {
+        self.side = side
+        self.family = family
+        self.signallingAddress = signallingAddress
+        self.isNAT = isNAT
+        self.networks = networks
+    }
+}

@@ -1,0 +1,77 @@
+public import NetworkTypes
+
+/// What the media relay is told by the configuration.
+public struct RelaySettings: Hashable, Sendable {
+    /// A media address of ours: the one sockets are bound to, and the one that SDP names.
+    public struct MediaAddress: Hashable, Sendable {
+        public var local: IPAddress
+        public var advertised: IPAddress
+
+        /// Without `advertised` SDP names the local address.
+        public init(_ local: IPAddress, advertised: IPAddress? = nil) {
+            self.local = local
+            self.advertised = advertised ?? local
+        }
+    }
+
+    /// Our end of one side.
+    public struct Edge: Hashable, Sendable {
+        public var v4: MediaAddress?
+        public var v6: MediaAddress?
+        /// The networks that belong to the side, and that the other side's peers may not name as media targets.
+        public var networks: [IPNetwork]
+
+        public init(v4: MediaAddress? = nil, v6: MediaAddress? = nil, networks: [IPNetwork] = []) {
+            self.v4 = v4
+            self.v6 = v6
+            self.networks = networks
+        }
+
+        public subscript(family: IPAddress.Family) -> MediaAddress? { family == .v4 ? v4 : v6 }
+
+        var addresses: [MediaAddress] { [v4, v6].compactMap { $0 } }
+    }
+
+    public var inside: Edge
+    public var outside: Edge
+    /// The ports of this shard; pairs that are not whole are left out.
+    public var ports: ClosedRange<UInt16>
+    /// The ports of all shards of the process: SDP may name a port of ours that another shard handed out.
+    public var allPorts: ClosedRange<UInt16>
+    /// How long an answered session may be without media; nil: for ever.
+    public var silence: Duration?
+    /// Networks that may be named as media targets though a rule forbids them (`media.allow`).
+    public var allowed: [IPNetwork]
+    /// Our own addresses beside the media addresses.
+    public var ownAddresses: [IPAddress]
+
+    public init(
+        inside: Edge, outside: Edge, ports: ClosedRange<UInt16> = 10_000...20_000, silence: Duration? = .seconds(60),
+        allowed: [IPNetwork] = [], ownAddresses: [IPAddress] = []
+    ) {
+        self.inside = inside
+        self.outside = outside
+        self.ports = ports
+        allPorts = ports
+        self.silence = silence
+        self.allowed = allowed
+        self.ownAddresses = ownAddresses
+    }
+
+    public subscript(side: Side) -> Edge { side == .inside ? inside : outside }
+}
+
+extension RelaySettings {
+    /// The settings of one of `count` shards: the same, with its slice of the ports.
+    public func shard(_ index: Int, of count: Int) -> RelaySettings {
+        let first = Int(ports.lowerBound) + Int(ports.lowerBound) % 2
+        let pairs = max(0, (Int(ports.upperBound) + 1 - first) / 2)
+        let shards = max(count, 1)
+        let place = min(max(index, 0), shards - 1)
+        let (from, to) = (first + 2 * (pairs * place / shards), first + 2 * (pairs * (place + 1) / shards))
+        var settings = self
+        // A slice without a pair is written as a single odd port, of which no pair can be made.
+        settings.ports = from < to ? UInt16(clamping: from)...UInt16(clamping: to - 1) : 1...1
+        return settings
+    }
+}

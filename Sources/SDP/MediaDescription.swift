@@ -1,0 +1,51 @@
+import NetworkTypes
+
+/// One media description: an `m=` line and what was said below it (RFC 8866 §5.14).
+public struct MediaDescription: Hashable, Sendable {
+    /// `audio`, `video`, `image` …
+    public let type: Range<Int>
+    /// 0 for a stream that is refused or removed (RFC 3264 §6, §8.2).
+    public let port: UInt16
+    /// Port and port count: what a rewrite replaces.
+    public let portRange: Range<Int>
+    /// How many ports in a row are asked for: 1 unless `port/count` says more.
+    public let portCount: UInt16
+    public let transport: MediaProtocol
+    /// The transport as it is spelled.
+    public let transportRange: Range<Int>
+    public let formats: Range<Int>
+
+    /// The first `c=` below the `m=` line, or that of the session level.
+    public internal(set) var connection: ConnectionData?
+    /// The direction below the `m=` line, or that of the session level.
+    public internal(set) var direction: MediaDirection
+    /// The first readable `a=rtcp`.
+    public internal(set) var rtcp: RTCPAddress?
+    /// Whether `a=rtcp-mux` is there (RFC 5761).
+    public internal(set) var isMultiplexed = false
+
+    init(
+        _ bytes: [UInt8], _ value: Range<Int>, connection: ConnectionData?, direction: MediaDirection
+    ) throws(SDPError) {
+        var words = WordScanner(value)
+        type = words.next(in: bytes)
+        portRange = words.next(in: bytes)
+        transportRange = words.next(in: bytes)
+        formats = words.remainder(in: bytes)
+        let slash = bytes[portRange].firstIndex(of: UInt8(ascii: "/")) ?? portRange.upperBound
+        guard let port = bytes.decimal(portRange.lowerBound..<slash, as: UInt16.self), !transportRange.isEmpty else {
+            throw .malformedMedia
+        }
+        self.port = port
+        if slash == portRange.upperBound {
+            portCount = 1
+        } else if let count = bytes.decimal(slash + 1..<portRange.upperBound, as: UInt16.self) {
+            portCount = count
+        } else {
+            throw .malformedMedia
+        }
+        transport = MediaProtocol(bytes, transportRange)
+        self.connection = connection
+        self.direction = direction
+    }
+}

@@ -1,0 +1,122 @@
+import NetworkTypes
+
+/// A session description (RFC 8866) over the octets it was received in: ranges, no copies.
+///
+/// Read is what a relay between two legs has to know or to change; all other lines, however odd, are not looked at and
+/// leave as they came. Missing `o=`, `s=` and `t=` lines are nobody's business here: the receiver judges them.
+public struct SessionDescription: Sendable {
+    /// The longest body that is taken.
+    public static let maximumLength = 65_536
+    /// The most media descriptions.
+    public static let maximumMedia = 32
+    /// The most lines that are remembered.
+    public static let maximumFields = 1_024
+
+    /// A line that a rewrite touches.
+    public enum Field: Hashable, Sendable {
+        /// Address type and address of an `o=` line.
+        case origin(Range<Int>)
+        case connection(ConnectionData)
+        /// The `m=` line of the media description with this index.
+        case media(Int)
+        case attribute(LegAttribute)
+    }
+
+    /// The octets that the ranges count in.
+    public let bytes: [UInt8]
+    /// Where the body is in ``bytes``.
+    public let body: Range<Int>
+    /// The lines that a rewrite touches, in the order of the body.
+    public private(set) var fields: [Field] = []
+    public private(set) var media: [MediaDescription] = []
+    /// The first `c=` of the session level.
+    public private(set) var connection: ConnectionData?
+    /// The direction at session level, `sendrecv` where none is given.
+    public private(set) var direction = MediaDirection.sendrecv
+    /// Whether the media description being read has had a `c=` of its own.
+    private var hasOwnConnection = false
+
+    /// Reads the octets of `bytes` in `body`, or all of them.
+    public init(_ bytes: [UInt8], body: Range<Int>? = nil) throws(SDPError) {
+        self.bytes = bytes
+        self.body = (body ?? 0..<bytes.count).clamped(to: 0..<bytes.count)
+        guard self.body.count <= Self.maximumLength else { throw .tooLong }
+        try read()
+    }
+}
+
+// MARK: Reading
+
+extension SessionDescription {
+    private mutating func read() throws(SDPError) {
+        var scanner = LineScanner(body)
+        guard let first = scanner.next(in: bytes), first.type == UInt8(ascii: "v"),
+            bytes.equals(bytes.trimming(first.value), ignoringCase: "0")
+        else { throw .missingVersion }
+        fields.reserveCapacity(8)
+        while let line = scanner.next(in: bytes) {
+            switch line.type {
+            case UInt8(ascii: "a"): try readAttribute(line)
+            case UInt8(ascii: "c"): try readConnection(line)
+            case UInt8(ascii: "m"): try readMedia(line)
+            case UInt8(ascii: "o"): try readOrigin(line)
+            default: break
+            }
+        }
+    }
+
+    /// `o=user id version IN IP4 192.0.2.1`, read from its end: some user names have spaces.
+    private mutating func readOrigin(_ line: Line) throws(SDPError) {
+        var words = WordScanner(line.value)
+        let address = words.last(in: bytes)
+        let type = words.last(in: bytes)
+        guard !address.isEmpty, !type.isEmpty, bytes.equals(words.last(in: bytes), ignoringCase: "IN") else {
+            throw .malformedOrigin
+        }
+        try append(.origin(type.lowerBound..<address.upperBound))
+    }
+
+    private mutating func readConnection(_ line: Line) throws(SDPError) {
+        let data = try ConnectionData(bytes, line.value)
+        try append(.connection(data))
+        guard let last = media.indices.last else {
+            if connection == nil { connection = data }
+            return
+        }
+        if !hasOwnConnection { media[last].connection = data }
+        hasOwnConnection = true
+    }
+
+    private mutating func readMedia(_ line: Line) throws(SDPError) {
+        guard media.count < Self.maximumMedia else { throw .tooManyMedia }
+        let next = try MediaDescription(bytes, line.value, connection: connection, direction: direction)
+        try append(.media(media.count))
+        media.append(next)
+        hasOwnConnection = false
+    }
+
+    private mutating func readAttribute(_ line: Line) throws(SDPError) {
+        let colon = bytes[line.value].firstIndex(of: UInt8(ascii: ":"))
+        let name = bytes.trimming(line.value.lowerBound..<(colon ?? line.value.upperBound))
+        if let direction = MediaDirection(bytes, name) { return set(direction) }
+        guard let known = LegAttribute.Name(bytes, name) else { return }
+        let value = bytes.trimming((colon.map { $0 + 1 } ?? line.value.upperBound)..<line.value.upperBound)
+        let last = media.indices.last
+        try append(.attribute(LegAttribute(name: known, media: last, line: line.range, value: value)))
+        guard let last else { return }
+        switch known {
+        case .rtcp where media[last].rtcp == nil: media[last].rtcp = RTCPAddress(bytes, value)
+        case .rtcpMux: media[last].isMultiplexed = true
+        default: break
+        }
+    }
+
+    private mutating func set(_ direction: MediaDirection) {
+        if let last = media.indices.last { media[last].direction = direction } else { self.direction = direction }
+    }
+
+    private mutating func append(_ field: Field) throws(SDPError) {
+        guard fields.count < Self.maximumFields else { throw .tooManyFields }
+        fields.append(field)
+    }
+}

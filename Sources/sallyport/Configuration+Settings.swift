@@ -1,0 +1,58 @@
+import Config
+import MediaRelay
+import NetworkTypes
+import OutboundProxy
+
+// The configuration as the cores want it.
+
+extension Configuration {
+    /// What the proxy cores are told; `calls` is the most calls of one shard.
+    func proxySettings(calls: Int) -> ProxySettings {
+        var listeners: [Listener] = []
+        for side in Side.allCases {
+            for (transport, address) in self.listeners(of: side) {
+                let id = ListenerID(UInt16(clamping: listeners.count))
+                listeners.append(Listener(id: id, side: side, transport: transport, local: address))
+            }
+        }
+        var settings = ProxySettings(
+            listeners: listeners, insideNetworks: inside.networks, pbxs: pbx.map(PBXSettings.init),
+            trunks: trunks.map(TrunkSettings.init), callDuration: limits.callDuration, maximumCalls: calls)
+        settings.strangerRate = limits.perSource.map { max(1, Int($0.perSecond.rounded(.up))) } ?? 1_000_000
+        return settings
+    }
+
+    /// What the media anchors are told, before the ports are shared out among the shards.
+    var relaySettings: RelaySettings {
+        RelaySettings(
+            inside: edge(inside.addresses, networks: inside.networks), outside: edge(outside.addresses, networks: []),
+            ports: media.ports, silence: media.timeout, allowed: media.allow,
+            ownAddresses: inside.addresses + outside.addresses)
+    }
+
+    private func edge(_ addresses: [IPAddress], networks: [IPNetwork]) -> RelaySettings.Edge {
+        RelaySettings.Edge(
+            v4: addresses.first { $0.family == .v4 }.map { RelaySettings.MediaAddress($0) },
+            v6: addresses.first { $0.family == .v6 }.map { RelaySettings.MediaAddress($0) }, networks: networks)
+    }
+}
+
+extension PBXSettings {
+    init(_ target: SIPTarget) {
+        let host =
+            switch target.host {
+            case .address(let ip): ip.description
+            case .name(let name): name
+            }
+        self.init(host: host, port: target.port ?? 5060)
+    }
+}
+
+extension TrunkSettings {
+    init(_ trunk: TrunkConfiguration) {
+        self.init(
+            name: trunk.name, domain: trunk.domain, user: trunk.user, networks: trunk.networks,
+            mediaNetworks: trunk.mediaNetworks, isNAT: trunk.isBehindNAT, trustsUDP: trunk.trustsUDP,
+            pbx: trunk.pbx.first.map(PBXSettings.init))
+    }
+}

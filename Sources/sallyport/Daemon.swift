@@ -1,0 +1,124 @@
+import Admin
+import Config
+import Glibc
+import Logging
+import MediaRelay
+import NetworkTypes
+public import OutboundProxy
+import Reactor
+public import TLS
+
+/// Builds everything that runs, joins it, and takes it down again: shards, media workers, state and the admin page.
+///
+/// The thread that runs it owns signals and the admin page; each shard and each worker has a thread of its own.
+final class Daemon {
+    private let configuration: Configuration
+    private let logger: Logger
+    private let shardCount: Int
+
+    /// `shards`: how many signalling threads; by default one for every two processors.
+    init(configuration: Configuration, logger: Logger, shards: Int? = nil) {
+        self.configuration = configuration
+        self.logger = logger
+        shardCount = shards ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) / 2)
+    }
+
+    /// Runs until SIGTERM or SIGINT; the exit status.
+    func run() throws -> Int32 {
+        let descriptors = try ProcessLimits.raiseFileLimit()
+        let state = try StateDirectory(path: configuration.state)
+        let keys = try state.tokenKeys()
+        let store = try state.tokenStore()
+        let loop = try EventLoop()
+        let registrations = try RegistrationJournal(state, now: loop.now)
+        let calls = configuration.callCapacity(descriptors: descriptors)
+        let settings = configuration.proxySettings(calls: max(1, callLimit / shardCount))
+        let mailboxes = try (0..<shardCount).map { _ in try Mailbox<ShardMessage>(limit: 100_000) }
+        let workers = try startWorkers(mailboxes)
+        let links = ShardLinks(
+            shards: mailboxes, hash: .random(), media: { workers.send($0) },
+            record: { registrations.record($0, now: $1) })
+        let shards = try startShards(settings, keys: keys, store: store, links: links)
+        for update in registrations.loaded { for mailbox in mailboxes { mailbox.send(.directory(update)) } }
+        let source = try StatusSource(
+            on: loop, shards: mailboxes, workers: workers, settings: settings, callLimit: calls)
+        try serve(loop, source, calls: calls, descriptors: descriptors)
+        for shard in shards { shard.stop() }
+        for shard in shards { shard.join() }
+        workers.stop()
+        registrations.flush()
+        store.flush()
+        logger.info("stopped")
+        return 0
+    }
+
+    /// The most calls at once. Where the configuration names no number the ports decide, call by call: an offer that
+    /// finds none is refused, and a call without media needs none.
+    private var callLimit: Int {
+        if case .exactly(let limit) = configuration.limits.calls { limit } else { 200_000 }
+    }
+
+    private func startWorkers(_ mailboxes: [Mailbox<ShardMessage>]) throws -> MediaDriver {
+        var workers = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) / 2)
+        if case .exactly(let count) = configuration.media.workers { workers = count }
+        let count = UInt64(shardCount)
+        return try MediaDriver(workers: workers) { event in
+            // A session's number says which shard made it (MediaAnchor: firstSession, sessionStride).
+            mailboxes[Int((event.session.value &- 1) % count)].send(.relay(event))
+        }
+    }
+
+    private func startShards(
+        _ settings: ProxySettings, keys: TokenKeyFile.Keys, store: DurableTokenStore, links: ShardLinks
+    ) throws -> [LoopThread] {
+        let relay = configuration.relaySettings
+        let (count, dscp) = (shardCount, configuration.dscp)
+        var options = UDPSocket.Options()
+        options.receiveBuffer = 4 << 20
+        options.sendBuffer = 4 << 20
+        options.dscp = dscp.sip
+        options.reusesPort = count > 1
+        return try (0..<count).map { [logger] index in
+            try LoopThread.start(name: "sip-\(index)") { [options] loop in
+                try SignallingShard(
+                    index: index, loop: loop, settings: settings,
+                    tokens: TokenCodec(
+                        cipher: DeterministicCipher(current: keys.current, previous: keys.previous), store: store),
+                    relay: relay.shard(index, of: count), binder: SystemPortBinder(dscp: dscp.rtp), links: links,
+                    socketOptions: options, logger: logger)
+            }
+        }
+    }
+
+    /// Serves the admin page until a signal comes.
+    private func serve(_ loop: EventLoop, _ source: StatusSource, calls: Int, descriptors: Int) throws {
+        let admin = try AdminServer(on: loop, listen: configuration.admin.listen)
+        admin.servePages(of: source)
+        let signals = try [SignalSource.Signal.terminate, .interrupt].map { signal in
+            try SignalSource(signal, on: loop) { [unowned loop] in loop.stop() }
+        }
+        let listeners = Side.allCases.flatMap { side in
+            configuration.listeners(of: side).map { "\(side) \($0.transport) \($0.address)" }
+        }
+        logger.info(
+            "serving",
+            metadata: [
+                "listeners": "\(listeners.joined(separator: ", "))", "calls": "\(calls)",
+                "descriptors": "\(descriptors)", "admin": "\(configuration.admin.listen)",
+            ])
+        loop.run()
+        withExtendedLifetime((signals, admin)) {}
+        logger.info("stopping")
+    }
+}
+
+extension DeterministicCipher: TokenCipher {}
+
+extension RelayEvent {
+    /// The session that the event is about.
+    var session: RelaySessionID {
+        switch self {
+        case .silent(let session), .ended(let session, _): session
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import Glibc
+import NetworkTypes
+import OutboundProxy
+
+/// The registrations seen, across restarts: without them no token would admit a call until each PBX has registered
+/// again (design §4).
+///
+/// A record is the whole binding; expiry is kept in wall-clock seconds, since the monotonic clock starts anew.
+final class RegistrationJournal: Sendable {
+    private let journal: Journal
+    /// The bindings that were alive when the journal was opened.
+    let loaded: [DirectoryUpdate]
+
+    init(_ directory: StateDirectory, now: Instant) throws(StateError) {
+        let wall = Self.wallClock
+        var alive: [[UInt8]: Binding] = [:]
+        journal = try directory.journal("registrations") { record in
+            guard let (token, binding) = Self.decode(record, now: now, wall: wall) else { return }
+            alive[token] = binding
+        }
+        loaded = alive.values.map { .bind($0) }
+    }
+
+    /// Writes a change down, without waiting for the disk.
+    func record(_ update: DirectoryUpdate, now: Instant) {
+        switch update {
+        case .bind(let binding): journal.append(Self.encode(binding, now: now))
+        case .unbind(let token): journal.append(Self.field(token))
+        case .learn, .resolved: break
+        }
+    }
+
+    /// Waits until everything is on the disk.
+    func flush() { journal.flush() }
+
+    // MARK: Records: a length and octets for each field; a lone token says that the binding has gone
+
+    private static func encode(_ binding: Binding, now: Instant) -> [UInt8] {
+        let seconds = Int64((binding.expires - now).seconds.rounded(.up)) + wallClock
+        return field(binding.token) + field(Array(binding.user.utf8)) + field(Array(binding.domain.utf8))
+            + field(binding.contact) + field(Array(binding.pbx.description.utf8))
+            + field(Array(binding.registrar.description.utf8)) + field(Array(String(seconds).utf8))
+    }
+
+    private static func field(_ octets: [UInt8]) -> [UInt8] {
+        let count = min(octets.count, Int(UInt16.max))
+        return [UInt8(count >> 8), UInt8(count & 0xff)] + octets.prefix(count)
+    }
+
+    private static func decode(_ record: [UInt8], now: Instant, wall: Int64) -> (token: [UInt8], binding: Binding?)? {
+        var fields: [[UInt8]] = []
+        var rest = record[...]
+        while rest.count >= 2 {
+            let count = Int(rest[rest.startIndex]) << 8 | Int(rest[rest.startIndex + 1])
+            rest = rest.dropFirst(2)
+            guard rest.count >= count else { return nil }
+            fields.append(Array(rest.prefix(count)))
+            rest = rest.dropFirst(count)
+        }
+        guard let token = fields.first else { return nil }
+        func text(_ index: Int) -> String { String(decoding: fields[index], as: UTF8.self) }
+        guard fields.count == 7, let pbx = SocketAddress(text(4)), let registrar = IPAddress(text(5)),
+            let expires = Int64(text(6)), expires > wall
+        else { return (token, nil) }
+        return (
+            token,
+            Binding(
+                token: token, user: text(1), domain: text(2), contact: fields[3], pbx: pbx, registrar: registrar,
+                expires: now + .seconds(min(expires - wall, 1 << 24)))
+        )
+    }
+
+    private static var wallClock: Int64 { Int64(time(nil)) }
+}
