@@ -36,6 +36,7 @@ struct CallCommand: ParsableCommand {
     @Flag(help: "Describe audio, but send none.") var noMedia = false
     @Flag(help: "Calls without SDP.") var noSdp = false
     @Option(help: "Milliseconds of audio in a packet (PCMU).") var ptime = 20
+    @Flag(help: "Send RTCP reports too (another socket per end).") var rtcp = false
     @Flag(help: "Lost packets are no failure.") var allowLoss = false
     @Flag(help: "Print one JSON object.") var json = false
     @Flag(help: "No progress lines.") var quiet = false
@@ -83,7 +84,8 @@ struct CallCommand: ParsableCommand {
         CallSettings(
             inside: addresses.caller.value, outside: addresses.answerer.value, isInbound: inbound,
             proxy: direct ? nil : (addresses.proxyInside.value, addresses.proxyOutside.value), audio: audio,
-            packetTime: ptime, hold: concurrent == nil ? .seconds(duration) : nil, ring: .seconds(ring))
+            packetTime: ptime, sendsRTCP: rtcp, hold: concurrent == nil ? .seconds(duration) : nil, ring: .seconds(ring)
+        )
     }
 
     private var plan: CallLoad.Plan {
@@ -98,8 +100,9 @@ struct CallCommand: ParsableCommand {
         let limit = CBench_raise_descriptor_limit()
         guard audio == .stamped || audio == .tones else { return }
         let atOnce = concurrent ?? min(calls, Int((rate ?? 50) * (duration + ring + 1)))
-        if UInt64(atOnce * 2 + 64) > limit {
-            throw ValidationError("\(atOnce) calls at once need \(atOnce * 2) sockets; this process may open \(limit).")
+        let sockets = atOnce * (rtcp ? 4 : 2)
+        if UInt64(sockets + 64) > limit {
+            throw ValidationError("\(atOnce) calls at once need \(sockets) sockets; this process may open \(limit).")
         }
     }
 }

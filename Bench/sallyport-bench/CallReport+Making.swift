@@ -22,7 +22,8 @@ extension CallReport {
             cpuShare: load.measurements.ownCPUSeconds / max(0.001, seconds))
         passed =
             failed == 0 && registered != false && tones?.allHeard != false && packets.ofWrongCall == 0
-            && packets.fromWrongAddress == 0 && (allowsLoss || packets.lost == 0)
+            && packets.fromWrongAddress == 0
+            && (allowsLoss || packets.lost == 0 && packets.reportsReceived == packets.reportsSent)
     }
 }
 
@@ -30,6 +31,7 @@ extension CallReport.Packets {
     init(_ totals: MediaTotals) {
         (sent, received, lost) = (totals.sent, totals.received.packets, totals.lost)
         (duplicates, reordered) = (totals.received.duplicates, totals.received.reordered)
+        (reportsSent, reportsReceived) = (totals.reportsSent, totals.reportsReceived)
         (fromWrongAddress, ofWrongCall) = (totals.received.wrongSource, totals.received.wrongCall)
     }
 }

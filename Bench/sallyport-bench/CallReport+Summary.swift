@@ -45,6 +45,9 @@ extension CallReport {
         ]
         if retransmissions > 0 { lines.append("              \(retransmissions) messages were sent again") }
         if packets.sent > 0 { lines += packetLines }
+        if packets.reportsSent > 0 {
+            lines.append("RTCP          \(packets.reportsSent) reports sent, \(packets.reportsReceived) received")
+        }
         if let tones {
             let heard = tones.callersHearing + tones.answerersHearing
             lines.append("tones         heard by \(heard) of \(tones.callersListening + tones.answerersListening) ends")

@@ -29,6 +29,8 @@ struct CallReport: Codable {
         var reordered: UInt64
         var fromWrongAddress: UInt64
         var ofWrongCall: UInt64
+        var reportsSent: UInt64
+        var reportsReceived: UInt64
     }
 
     struct Tones: Codable {

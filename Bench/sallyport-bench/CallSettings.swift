@@ -15,6 +15,8 @@ struct CallSettings {
     var audio: Audio
     /// Audio in one packet, in milliseconds.
     var packetTime = 20
+    /// Whether each end reports by RTCP every five seconds, first after one.
+    var sendsRTCP = false
     /// How long an answered call lasts; nil: until the run says so.
     var hold: Duration?
     /// How long the answerer lets it ring before it answers.

@@ -17,7 +17,8 @@ final class LoadLoop {
     init(settings: CallSettings, mediaPorts: ClosedRange<UInt16>) throws(SystemError) {
         self.settings = settings
         poller = try Poller()
-        media = MediaEngine(poller: poller, packetTime: settings.packetTime, ports: mediaPorts)
+        media = MediaEngine(
+            poller: poller, packetTime: settings.packetTime, ports: mediaPorts, sendsRTCP: settings.sendsRTCP)
         let runID = Array(String(UInt32.random(in: .min ... .max), radix: 16).utf8)
         caller = try UserAgentCaller(
             .caller, settings: settings, scoreboard: scoreboard, media: media, runID: runID)
@@ -31,6 +32,7 @@ final class LoadLoop {
     func turn(until deadline: Instant) {
         let now = Instant.now
         media.sendDue(at: now)
+        media.reportDue(at: now)
         caller.handleTimeouts(at: now)
         answerer.handleTimeouts(at: now)
         let next = min(deadline, media.nextDeadline, caller.nextDeadline, answerer.nextDeadline)

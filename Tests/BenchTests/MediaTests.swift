@@ -83,3 +83,18 @@ struct CallMixTests {
         #expect(plans == Set(CallPlan.allCases))
     }
 }
+
+@Suite("Sender reports")
+struct SenderReportTests {
+    @Test("are compound packets whose lengths add up (RFC 3550 §6.4.1, §6.5)")
+    func layout() {
+        let report = SenderReport(ssrc: 0x0102_0304, sent: 1_500_000_000, packets: 7, octets: 1120)
+        let bytes = report.bytes
+        #expect(bytes.count == 44)
+        #expect(Array(bytes[..<8]) == [0x80, 200, 0, 6, 1, 2, 3, 4])
+        // 1.5 s after 1970: 2,208,988,801 s and half of 2^32 after 1900.
+        #expect(Array(bytes[8..<16]) == [0x83, 0xaa, 0x7e, 0x81, 0x80, 0, 0, 0])
+        #expect(Array(bytes[28..<36]) == [0x81, 202, 0, 3, 1, 2, 3, 4])
+        #expect(bytes.withUnsafeBytes { SenderReport.ssrc(of: $0) } == 0x0102_0304)
+    }
+}
