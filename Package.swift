@@ -103,6 +103,9 @@ let package = Package(
             name: "AdminTests", dependencies: ["Admin", "Reactor", "NetworkTypes", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "StateTests", dependencies: ["sallyport", "OutboundProxy", "NetworkTypes", "TLS", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "BenchTests", dependencies: ["sallyport-bench", "NetworkTypes"], swiftSettings: strict),
         .testTarget(
             name: "CommandLineTests",
@@ -111,7 +114,10 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "EndToEnd", dependencies: ["NetworkTypes", "CShims", "TestSupport", "sallyport", "sallyport-bench"],
+            name: "EndToEnd",
+            dependencies: [
+                "NetworkTypes", "CShims", "MediaRelay", "Reactor", "TestSupport", "sallyport", "sallyport-bench",
+            ],
             path: "Tests/EndToEnd", swiftSettings: strict),
     ]
 )

@@ -15,7 +15,7 @@ extension CallReport {
         oneWay = Times(media.latency)
         tones = Tones(totals)
         self.registered = registered
-        proxy = ProxyCost(load.measurements, calls: board.attempted, packets: totals.sent)
+        proxy = ProxyCost(load.measurements, calls: board.attempted)
         generator = Generator(
             worstDelayMilliseconds: Double(media.worstDelay) / 1e6, skippedSlices: media.skippedSlices,
             droppedAtOwnSockets: media.ownDrops(), refusedByOwnKernel: totals.refused,
@@ -45,16 +45,14 @@ extension CallReport.Tones {
 }
 
 extension CallReport.ProxyCost {
-    init?(_ measured: CallLoad.Measurements, calls: Int, packets: UInt64) {
+    init?(_ measured: CallLoad.Measurements, calls: Int) {
         guard let before = measured.before, let after = measured.after, calls > 0 else { return nil }
         let most = measured.most ?? after
         let seconds = after.cpuSeconds - before.cpuSeconds
         cpuMillisecondsPerCall = seconds * 1000 / Double(calls)
-        // While all calls are merely held, packets are all there is to do; else the set-up is in the figure too.
+        // Only while all calls are merely held are packets all there is to do.
         if let steady = measured.steadyCPUSeconds, measured.steadyPackets > 0 {
             cpuSecondsPerMillionPackets = steady * 1e6 / Double(measured.steadyPackets)
-        } else if packets > 0 {
-            cpuSecondsPerMillionPackets = seconds * 1e6 / Double(packets)
         }
         (memoryBefore, memoryAtMost, memoryAfter) = (before.memoryBytes, most.memoryBytes, after.memoryBytes)
         if measured.mostUp >= 10, most.memoryBytes > before.memoryBytes {

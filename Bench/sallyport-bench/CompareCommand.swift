@@ -44,7 +44,7 @@ struct CompareCommand: ParsableCommand {
             throw ValidationError("\(calls) calls on each relay need \(calls * 4) sockets, more than may be open.")
         }
         let settings = CallSettings(
-            caller: addresses.caller.value, answerer: addresses.answerer.value,
+            inside: addresses.caller.value, outside: addresses.answerer.value,
             proxy: (addresses.proxyInside.value, addresses.proxyOutside.value), audio: .stamped)
         let loop = try LoadLoop(settings: settings, mediaPorts: addresses.ownMediaPorts.value)
         let isQuiet = quiet

@@ -8,6 +8,8 @@ final class LoadLoop {
     let caller: UserAgentCaller
     let answerer: UserAgentAnswerer
 
+    var insideAgent: UserAgent { caller.side == .inside ? caller : answerer }
+
     private let poller: Poller
     private static let callerToken = UInt64.max
     private static let answererToken = UInt64.max - 1

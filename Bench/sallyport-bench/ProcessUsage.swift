@@ -9,6 +9,17 @@ struct ProcessUsage {
     var memoryBytes: UInt64 = 0
     var descriptors = 0
 
+    /// The sum over several processes; nil when there are none, or one is gone.
+    init?(of pids: [pid_t]) {
+        if pids.isEmpty { return nil }
+        for pid in pids {
+            guard let usage = ProcessUsage(of: pid) else { return nil }
+            cpuSeconds += usage.cpuSeconds
+            memoryBytes += usage.memoryBytes
+            descriptors += usage.descriptors
+        }
+    }
+
     /// Nil when the process is gone.
     init?(of pid: pid_t) {
         guard let first = ProcessStatus(pid) else { return nil }
@@ -20,9 +31,9 @@ struct ProcessUsage {
 
     /// User and system time of this very process.
     static var ownCPUSeconds: Double {
-        var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
-        return [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     private mutating func add(_ status: ProcessStatus) {

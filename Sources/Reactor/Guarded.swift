@@ -1,21 +1,38 @@
-import Synchronization
+import Glibc
 
 /// State that several threads share, each of them alone with it inside ``withLock(_:)``.
 ///
-/// It is a `Mutex` that the thread sanitizer understands: the standard library's lock is taken in code that is not
-/// instrumented, so every use of it is reported as a race. A release store and an acquire load of ours, both plain
-/// moves on x86, tell the sanitizer the order that the lock gives anyway.
-struct Guarded<State: Sendable>: ~Copyable, Sendable {
-    private let mutex: Mutex<State>
-    private let wasLeft = Atomic(false)
+/// The lock is a pthread mutex rather than the standard library's `Mutex`. That one hands itself over to the longest
+/// waiter (a priority-inheriting futex), so that once threads collide each use costs two context switches: four
+/// threads sending to one mailbox on a loaded machine were seen at 3.6 us for a message, where a pthread mutex stays
+/// near 0.1 us. And the thread sanitizer knows pthread mutexes, while it reports every use of the other as a race.
+///
+/// Sendable without the compiler's proof, because: the two pointers never change, are never handed out, and are freed
+/// when nobody has the value any more; what they point to is touched only between lock and unlock, which also order
+/// the memory; and `State` itself may be used on any thread.
+struct Guarded<State: Sendable>: ~Copyable, @unchecked Sendable {
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let state: UnsafeMutablePointer<State>
 
-    init(_ state: State) { mutex = Mutex(state) }
+    init(_ initial: State) {
+        mutex = .allocate(capacity: 1)
+        mutex.initialize(to: pthread_mutex_t())
+        pthread_mutex_init(mutex, nil)
+        state = .allocate(capacity: 1)
+        state.initialize(to: initial)
+    }
 
+    deinit {
+        pthread_mutex_destroy(mutex)
+        mutex.deallocate()
+        state.deinitialize(count: 1)
+        state.deallocate()
+    }
+
+    /// Runs `body` alone with the state. It must not come back here: the lock is not recursive.
     func withLock<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
-        mutex.withLock { state in
-            _ = wasLeft.load(ordering: .acquiring)
-            defer { wasLeft.store(true, ordering: .releasing) }
-            return body(&state)
-        }
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return body(&state.pointee)
     }
 }

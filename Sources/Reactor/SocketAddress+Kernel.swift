@@ -1,4 +1,4 @@
-public import Glibc
+import Glibc
 public import NetworkTypes
 
 // The kernel's form of an address: `sockaddr_in` and `sockaddr_in6`, read and written in place by their offsets

@@ -1,3 +1,4 @@
+import Admin
 import Config
 import Glibc
 import Logging
@@ -39,7 +40,9 @@ final class Daemon {
             record: { registrations.record($0, now: $1) })
         let shards = try startShards(settings, keys: keys, store: store, links: links)
         for update in registrations.loaded { for mailbox in mailboxes { mailbox.send(.directory(update)) } }
-        try serve(loop, mailboxes: mailboxes, workers: workers, calls: calls, descriptors: descriptors)
+        let source = try StatusSource(
+            on: loop, shards: mailboxes, workers: workers, settings: settings, callLimit: calls)
+        try serve(loop, source, calls: calls, descriptors: descriptors)
         for shard in shards { shard.stop() }
         for shard in shards { shard.join() }
         workers.stop()
@@ -88,9 +91,9 @@ final class Daemon {
     }
 
     /// Serves the admin page until a signal comes.
-    private func serve(
-        _ loop: EventLoop, mailboxes: [Mailbox<ShardMessage>], workers: MediaDriver, calls: Int, descriptors: Int
-    ) throws {
+    private func serve(_ loop: EventLoop, _ source: StatusSource, calls: Int, descriptors: Int) throws {
+        let admin = try AdminServer(on: loop, listen: configuration.admin.listen)
+        admin.servePages(of: source)
         let signals = try [SignalSource.Signal.terminate, .interrupt].map { signal in
             try SignalSource(signal, on: loop) { [unowned loop] in loop.stop() }
         }
@@ -104,7 +107,7 @@ final class Daemon {
                 "descriptors": "\(descriptors)", "admin": "\(configuration.admin.listen)",
             ])
         loop.run()
-        withExtendedLifetime(signals) {}
+        withExtendedLifetime((signals, admin)) {}
         logger.info("stopping")
     }
 }

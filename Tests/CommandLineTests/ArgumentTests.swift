@@ -34,8 +34,10 @@ struct ArgumentTests {
     func check() throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("sallyport-check-\(UUID()).yaml")
         defer { try? FileManager.default.removeItem(at: file) }
-        try "inside: {addresses: [127.77.0.1], listen: [udp:15998]}\noutside: {addresses: [127.77.0.2], listen: [udp:15998]}\n".write(
-            to: file, atomically: true, encoding: .utf8)
+        try
+            "inside: {addresses: [127.77.0.1], listen: [udp:25998]}\noutside: {addresses: [127.77.0.2], listen: [udp:25998]}\n"
+            .write(
+                to: file, atomically: true, encoding: .utf8)
         #expect(Sallyport.status(of: ["check", file.path]) == 0)
         try "inside: 127.0.0.1\noutside: 127.0.0.2\nnonsense: 1\n".write(to: file, atomically: true, encoding: .utf8)
         #expect(Sallyport.status(of: ["check", file.path]) == 2)
