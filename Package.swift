@@ -74,6 +74,9 @@ let package = Package(
             dependencies: ["CAllocationCounter", "CShims", "MediaRelay", "NetworkTypes"],
             path: "Bench/RelayBench",
             swiftSettings: strict),
+        .executableTarget(
+            name: "ParserBench", dependencies: ["CAllocationCounter", "SIP"], path: "Bench/ParserBench",
+            swiftSettings: strict),
         .target(name: "CAllocationCounter", path: "Bench/CAllocationCounter"),
 
         .target(
