@@ -17,6 +17,8 @@ enum RequestValidation {
         guard let uri = URI(request.requestURI, in: request.bytes) else {
             return Refusal(status: 400, reason: "Malformed Request-URI")
         }
+        // Without a tag there is no dialog, and nothing to keep its media by (§8.1.1.3).
+        if request.method == .invite, request.fromTag == nil { return Refusal(status: 400, reason: "Missing From Tag") }
         if uri.scheme == .other { return Refusal(status: 416, reason: "Unsupported URI Scheme") }
         if request.maxForwards == 0, request.method != .options || request.isInDialog {
             return Refusal(status: 483, reason: "Too Many Hops")
