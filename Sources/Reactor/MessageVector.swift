@@ -1,5 +1,4 @@
 import CShims
-import Glibc
 
 /// The vectors that recvmmsg(2) and sendmmsg(2) read, allocated and wired to each other once: one message header, one
 /// part and one address for each datagram.
@@ -7,7 +6,7 @@ final class MessageVector {
     static let addressStride = 32
     let capacity: Int
     let messages: UnsafeMutablePointer<CShims_message>
-    let parts: UnsafeMutablePointer<iovec>
+    let parts: UnsafeMutablePointer<CShims_part>
     let addresses: UnsafeMutableRawPointer
 
     init(capacity: Int) {
@@ -15,14 +14,14 @@ final class MessageVector {
         messages = .allocate(capacity: capacity)
         messages.initialize(repeating: CShims_message(), count: capacity)
         parts = .allocate(capacity: capacity)
-        parts.initialize(repeating: iovec(), count: capacity)
+        parts.initialize(repeating: CShims_part(), count: capacity)
         addresses = .allocate(byteCount: capacity * Self.addressStride, alignment: 8)
         addresses.initializeMemory(as: UInt8.self, repeating: 0, count: capacity * Self.addressStride)
         for index in 0..<capacity {
-            messages[index].header.msg_iov = parts + index
-            messages[index].header.msg_iovlen = 1
-            messages[index].header.msg_name = address(index)
-            messages[index].header.msg_namelen = socklen_t(Self.addressStride)
+            messages[index].header.parts = parts + index
+            messages[index].header.part_count = 1
+            messages[index].header.address = address(index)
+            messages[index].header.address_length = UInt32(Self.addressStride)
         }
     }
 
@@ -38,27 +37,15 @@ final class MessageVector {
         guard end - first == 1 else {
             return Int(CShims_sendmmsg(descriptor, messages + first, UInt32(truncatingIfNeeded: end - first)))
         }
-        let (part, length) = (parts[first], messages[first].header.msg_namelen)
-        let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
-        let destination = address(first).assumingMemoryBound(to: sockaddr.self)
-        return sendto(descriptor, part.iov_base, part.iov_len, flags, destination, length) >= 0 ? 1 : -1
+        let (part, header) = (parts[first], messages[first].header)
+        return Int(CShims_send(descriptor, part.bytes, part.length, header.address, header.address_length))
     }
 
     /// Receives at most `limit` datagrams into the first parts and returns how many; -1 with errno. For one it is
     /// recvfrom(2), which has fewer structures to copy and doesn't look for a second.
     func receive(_ limit: Int, from descriptor: Int32) -> Int {
-        guard limit == 1 else {
-            return Int(CShims_recvmmsg(descriptor, messages, UInt32(truncatingIfNeeded: limit)))
-        }
-        let part = parts[0]
-        let flags = Int32(MSG_DONTWAIT | MSG_TRUNC)
-        let source = address(0).assumingMemoryBound(to: sockaddr.self)
-        let length = recvfrom(
-            descriptor, part.iov_base, part.iov_len, flags, source, &messages[0].header.msg_namelen)
-        if length < 0 { return -1 }
-        messages[0].length = UInt32(truncatingIfNeeded: length)
-        messages[0].header.msg_flags = length > part.iov_len ? Int32(MSG_TRUNC) : 0
-        return 1
+        if limit == 1 { return Int(CShims_receive(descriptor, messages)) }
+        return Int(CShims_recvmmsg(descriptor, messages, UInt32(truncatingIfNeeded: limit)))
     }
 
     @inline(__always)

@@ -27,14 +27,14 @@ public final class PacketBatch {
         vector = MessageVector(capacity: capacity)
         slab = Slab(count: capacity, slotSize: slotSize + tailroom)
         for index in 0..<capacity {
-            vector.parts[index] = iovec(iov_base: slab.slot(index), iov_len: slotSize)
+            vector.parts[index] = CShims_part(bytes: slab.slot(index), length: slotSize)
         }
     }
 
     /// Receives what waits on a socket, at most `limit` datagrams; 0 when nothing does. Errors that an earlier datagram
     /// of ours caused (an ICMP message came back) say nothing about the socket and count as nothing.
     public func receive(from descriptor: Int32, limit: Int = .max) throws(SystemError) -> Int {
-        for index in 0..<count { vector.messages[index].header.msg_namelen = socklen_t(MessageVector.addressStride) }
+        for index in 0..<count { vector.messages[index].header.address_length = UInt32(MessageVector.addressStride) }
         count = 0
         let result = vector.receive(max(0, min(limit, capacity)), from: descriptor)
         if result >= 0 {
@@ -57,7 +57,7 @@ public final class PacketBatch {
     /// Where datagram `index` came from; nil only if the kernel named no IP address.
     public func source(_ index: Int) -> SocketAddress? {
         precondition(index < count, "a datagram of this batch")
-        let length = Int(vector.messages[index].header.msg_namelen)
+        let length = Int(vector.messages[index].header.address_length)
         return SocketAddress(kernel: vector.address(index), length: length)
     }
 
@@ -77,6 +77,6 @@ public final class PacketBatch {
     /// Whether datagram `index` was longer than the slot, and its rest is lost.
     public func isTruncated(_ index: Int) -> Bool {
         precondition(index < count, "a datagram of this batch")
-        return vector.messages[index].header.msg_flags & Int32(MSG_TRUNC) != 0
+        return CShims_is_truncated(vector.messages + index) != 0
     }
 }

@@ -31,8 +31,8 @@ public final class RelaySender {
             flush()
             self.descriptor = descriptor
         }
-        vector.parts[count] = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
-        vector.messages[count].header.msg_namelen = socklen_t(destination.writeKernel(to: vector.address(count)))
+        vector.parts[count] = CShims_part(bytes: bytes.baseAddress, length: bytes.count)
+        vector.messages[count].header.address_length = UInt32(destination.writeKernel(to: vector.address(count)))
         count += 1
     }
 

@@ -35,7 +35,7 @@ public final class UDPSocket {
         guard descriptor >= 0 else { throw .last("open a UDP socket for \(address)") }
         do throws(SystemError) {
             try options.apply(to: descriptor, address.ip.family)
-            let result = address.withKernel { bind(descriptor, $0, $1) }
+            let result = address.withKernel { CShims_bind(descriptor, $0, $1) }
             guard result == 0 else { throw .last("bind udp \(address)") }
             localAddress = try SocketAddress(localOf: descriptor)
         } catch {
@@ -54,6 +54,12 @@ public final class UDPSocket {
     deinit {
         readable?.stop()
         if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// Sends one datagram now. What sends many goes through a ``SendBatch`` or a ``RelaySender``.
+    public func send(_ bytes: [UInt8], to destination: SocketAddress) throws(SystemError) {
+        let result = destination.withKernel { CShims_send(descriptor, bytes, bytes.count, $0, $1) }
+        if result < 0 { throw .last("send to \(destination)") }
     }
 
     /// Gives the descriptor up: whoever takes it closes it.

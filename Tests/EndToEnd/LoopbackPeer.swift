@@ -4,27 +4,20 @@ import Reactor
 
 /// A peer on loopback: a plain socket that waits at most two seconds for a datagram.
 final class LoopbackPeer {
-    let address: SocketAddress
-    private let descriptor: Int32
+    private let socket: UDPSocket
 
-    init() throws {
-        let socket = try UDPSocket(binding: SocketAddress(IPAddress(v4: 0x7f00_0001), 0))
-        address = socket.localAddress
-        descriptor = socket.release()
-    }
+    var address: SocketAddress { socket.localAddress }
 
-    deinit { close(descriptor) }
+    init() throws { socket = try UDPSocket(binding: SocketAddress(IPAddress(v4: 0x7f00_0001), 0)) }
 
-    func send(_ packet: [UInt8], to destination: SocketAddress) {
-        _ = destination.withKernel { sendto(descriptor, packet, packet.count, 0, $0, $1) }
-    }
+    func send(_ packet: [UInt8], to destination: SocketAddress) { try? socket.send(packet, to: destination) }
 
     /// The next datagram and where it came from; nil if none comes within `milliseconds`.
     func receive(within milliseconds: Int32 = 2_000) -> (packet: [UInt8], source: SocketAddress?)? {
-        var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        var waiting = pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&waiting, 1, milliseconds) == 1 else { return nil }
         let batch = PacketBatch(capacity: 1)
-        guard (try? batch.receive(from: descriptor)) == 1 else { return nil }
+        guard (try? batch.receive(from: socket)) == 1 else { return nil }
         return ([UInt8](batch.bytes(0)), batch.source(0))
     }
 }

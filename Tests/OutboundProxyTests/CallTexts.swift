@@ -92,10 +92,11 @@ enum CallTexts {
     static func response(
         _ status: Int, _ reason: String, to request: Sent, tag: String? = nil, contact: String? = nil,
         body: String? = nil,
-        extra: String = ""
+        extra: String = "", recordRoute: String? = nil
     ) -> String {
         guard let message = request.message else { return "" }
-        var lines: [String] = []
+        // The Record-Route of a proxy behind us stands above ours.
+        var lines: [String] = recordRoute.map { ["Record-Route: " + $0] } ?? []
         for field in message.headers {
             var value = message.bytes.text(field.value)
             switch field.name {

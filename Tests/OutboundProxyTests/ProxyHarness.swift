@@ -1,6 +1,7 @@
 import NetworkTypes
 import SIP
 import TLS
+import Testing
 
 @testable import OutboundProxy
 
@@ -80,6 +81,7 @@ final class ProxyHarness {
         return all + drain()
     }
 
+    @discardableResult
     func resolve(_ name: String, _ addresses: [String]) -> [Sent] {
         core.resolved(name, addresses: addresses.compactMap { IPAddress($0) }, at: now)
         return drain()
@@ -92,7 +94,10 @@ final class ProxyHarness {
             case .send(let bytes, let flow):
                 let side = Self.listeners[Int(flow.listener.index)].side
                 let message = Sent(bytes: bytes, to: flow.peer, side: side)
-                if side == .outside, scansOutside { leaks += message.insideAddresses }
+                if side == .outside, scansOutside, !message.insideAddresses.isEmpty {
+                    leaks += message.insideAddresses
+                    Issue.record("an inside address leaves: \(message.insideAddresses)\n\(message.text)")
+                }
                 list.append(message)
             case .resolve(let name): resolving.append(name)
             case .directory(let update): updates.append(update)

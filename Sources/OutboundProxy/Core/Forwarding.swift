@@ -20,9 +20,8 @@ struct Forwarding {
     /// The trunk's name, and its settings where it is configured.
     var trunk: String
     var trunkSettings: TrunkSettings?
-    /// The call that an in-dialog request belongs to, and whether its caller sent it.
+    /// The call that an in-dialog request belongs to.
     var call: Call?
-    var isFromCaller = true
 }
 
 /// What is to be done with a request.
@@ -30,10 +29,13 @@ enum Verdict {
     case forward(Forwarding)
     /// It is for us: OPTIONS gets 200, the rest what it deserves.
     case answer(status: Int, reason: String, extra: [UInt8])
+    /// The same to somebody unknown: small, seldom and quiet.
+    case answerStranger(status: Int, reason: String)
     /// Silently, and counted.
     case drop(WritableKeyPath<ProxyCounters, UInt64>)
 
     static func refuse(_ status: Int, _ reason: String) -> Verdict {
-        .answer(status: status, reason: reason, extra: [])
+        // 503 says when to try again (design §5).
+        .answer(status: status, reason: reason, extra: status == 503 ? ProxyCore.retryLater : [])
     }
 }

@@ -2,11 +2,6 @@ import NetworkTypes
 
 /// Names and what they resolve to, with the requests that wait for an answer.
 struct NameCache {
-    private enum Entry {
-        case pending([PendingRequest])
-        case known([IPAddress], until: Instant)
-    }
-
     enum Answer {
         case addresses([IPAddress])
         /// Ask; the request waits.
@@ -15,44 +10,39 @@ struct NameCache {
         case wait
     }
 
-    private var entries: [String: Entry] = [:]
+    /// How long a request waits for a resolver that says nothing.
+    static let patience = Duration.seconds(10)
+
+    private var known: [String: (addresses: [IPAddress], until: Instant)] = [:]
+    private var pending: [String: [PendingRequest]] = [:]
+    private var waiting = 0
     private static let lifetime = Duration.seconds(60)
     private static let failureLifetime = Duration.seconds(3)
     private static let maximumEntries = 10_000
     private static let maximumWaiting = 10_000
-    private var waiting = 0
 
     /// What is known about `name`; otherwise `request` waits for it. nil when too many wait already.
     mutating func look(up name: String, for request: PendingRequest, at now: Instant) -> Answer? {
-        switch entries[name] {
-        case .known(let addresses, let until) where until > now: return .addresses(addresses)
-        case .pending(let requests):
-            guard waiting < Self.maximumWaiting else { return nil }
-            waiting += 1
-            entries[name] = .pending(requests + [request])
-            return .wait
-        default:
-            guard waiting < Self.maximumWaiting, entries.count < Self.maximumEntries else { return nil }
-            waiting += 1
-            entries[name] = .pending([request])
-            return .ask
-        }
+        if let entry = known[name], entry.until > now { return .addresses(entry.addresses) }
+        guard waiting < Self.maximumWaiting else { return nil }
+        let isAsked = pending[name] != nil
+        guard isAsked || known.count + pending.count < Self.maximumEntries else { return nil }
+        waiting += 1
+        pending[name, default: []].append(request)
+        return isAsked ? .wait : .ask
     }
 
     /// The requests that waited for the name.
     mutating func resolved(_ name: String, addresses: [IPAddress], at now: Instant) -> [PendingRequest] {
-        var requests: [PendingRequest] = []
-        if case .pending(let pending) = entries[name] { requests = pending }
+        let requests = pending.removeValue(forKey: name) ?? []
         waiting -= requests.count
-        entries[name] = .known(addresses, until: now + (addresses.isEmpty ? Self.failureLifetime : Self.lifetime))
+        known[name] = (addresses, now + (addresses.isEmpty ? Self.failureLifetime : Self.lifetime))
         return requests
     }
 
-    mutating func sweep(at now: Instant) {
-        entries = entries.filter {
-            if case .known(_, let until) = $0.value { until > now } else { true }
-        }
-    }
+    func isPending(_ name: String) -> Bool { pending[name] != nil }
+
+    mutating func sweep(at now: Instant) { known = known.filter { $0.value.until > now } }
 }
 
 /// A request that has been admitted and routed, and waits for the addresses of its next hop.

@@ -10,23 +10,18 @@ extension ProxyCore {
     func relate(_ request: PendingRequest, to flow: Flow) {
         let message = request.arrival.message
         if let call = request.forwarding.call {
-            note(message, from: request.arrival.flow, in: call, isFromCaller: request.forwarding.isFromCaller)
+            if message.method != .ack {
+                call[request.arrival.side].cSeq = max(call[request.arrival.side].cSeq, message.cSeq.number)
+            }
             request.server?.call = call
-        } else if message.method == .invite, let server = request.server {
+        } else if message.method == .invite || message.method == .update && message.isInDialog && message.hasSDP,
+            let server = request.server
+        {
             server.call = startCall(request, to: flow)
         }
     }
 
-    /// What an in-dialog request says about its sender: the CSeq, and a new remote target (§12.2.2).
-    private func note(_ message: Message, from flow: Flow, in call: Call, isFromCaller: Bool) {
-        var party = isFromCaller ? call.caller : call.callee
-        if message.method != .ack { party.cSeq = max(party.cSeq, message.cSeq.number) }
-        party.flow = flow
-        if message.method.carriesTarget, let target = target(in: message) { party.target = target }
-        if isFromCaller { call.caller = party } else { call.callee = party }
-    }
-
-    /// The call of an INVITE: a new one, or one that a restart made us forget and that its re-INVITE brings back.
+    /// The call of an INVITE: a new one, or one that a restart made us forget and that its next offer brings back.
     private func startCall(_ request: PendingRequest, to flow: Flow) -> Call? {
         let (message, arrival) = (request.arrival.message, request.arrival)
         guard let fromTag = message.fromTag, arrival.side != request.forwarding.egress else { return nil }
@@ -35,14 +30,16 @@ extension ProxyCore {
             identity: message.header(.from).map { Array(bytes[$0.value]) } ?? [],
             target: target(in: message) ?? [], routes: message.values(.recordRoute).map { Array(bytes[$0]) },
             cSeq: message.cSeq.number, flow: arrival.flow)
-        let callee = Call.Party(identity: message.header(.to).map { Array(bytes[$0.value]) } ?? [], flow: flow)
+        let callee = Call.Party(
+            identity: message.header(.to).map { Array(bytes[$0.value]) } ?? [],
+            routes: request.forwarding.routes.beyond.map { Array(bytes[$0]) }, flow: flow)
         let call = Call(
             serial: request.server?.serial ?? 0, callID: Array(bytes[message.callID]), callerTag: Array(bytes[fromTag]),
             caller: caller, callee: callee, origin: arrival.side, destination: request.forwarding.egress,
             trunk: request.forwarding.trunk, now: arrival.now, deadline: arrival.now + settings.callDuration)
         if let toTag = message.toTag { _ = call.fork(bytes[toTag]) }
         calls.add(call)
-        schedule(call)
+        schedule(call, at: arrival.now)
         counters.calls += 1
         outputs.append(.event(.callStarted(call.summary)))
         return call
@@ -59,17 +56,23 @@ extension ProxyCore {
 
     /// What a response says about the dialog: its To tag, and when it is a 2xx the callee's side of it.
     func relate(_ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant) {
-        guard let call = server.call, server.method == .invite, let toTag = response.toTag, response.status > 100 else {
+        guard let call = server.call, let toTag = response.toTag, response.status > 100, response.status < 300 else {
             return
         }
-        let isInitial = server.serial == call.serial
-        guard response.status < 300 else { return }
-        let fork = isInitial ? call.fork(response.bytes[toTag]) : 0
-        guard response.status >= 200 else { return }
-        if isInitial, call.state == .early { confirm(call, fork: fork, by: response, from: flow, at: now) }
-        guard !isInitial, let target = target(in: response) else { return }
-        // A re-INVITE refreshes the target of who answers it.
-        if server.ingress == call.origin { call.callee.target = target } else { call.caller.target = target }
+        guard server.serial != call.serial else {
+            let fork = call.fork(response.bytes[toTag])
+            if response.status >= 200, call.state == .early {
+                confirm(call, fork: fork, by: response, from: flow, at: now)
+            }
+            return
+        }
+        guard response.status >= 200, call.state == .confirmed, server.method.carriesTarget else { return }
+        // A target refresh counts once it has succeeded, for who asked and for who answers (§12.2.1.2, §12.2.2).
+        if let request = server.request, let target = target(in: request) {
+            call[server.ingress].target = target
+            call[server.ingress].flow = server.flow
+        }
+        if let target = target(in: response) { call[server.egress].target = target }
     }
 
     private func confirm(_ call: Call, fork: Int, by response: Message, from flow: Flow, at now: Instant) {
@@ -88,9 +91,10 @@ extension ProxyCore {
             else { break }
             beyond.insert(Array(bytes[range]), at: 0)
         }
-        call.callee.routes = beyond
+        if !beyond.isEmpty { call.callee.routes = beyond }
         counters.callsAnswered += 1
-        let outside = call.origin == .outside ? call.caller.flow.peer.ip : flow.peer.ip
+        let outside = call[.outside].flow.peer.ip
+        call.countedPeer = outside
         callPeers[outside, default: 0] += 1
         if let session = call.session { media.confirm(session: session, fork: UInt32(clamping: fork)) }
     }
@@ -98,12 +102,7 @@ extension ProxyCore {
     /// The call is over: its media goes, and the books are closed.
     func end(_ call: Call, _ verdict: String, at now: Instant) {
         guard call.state != .ended else { return }
-        if call.state == .confirmed {
-            let outside = call.origin == .outside ? call.caller.flow.peer.ip : call.callee.flow.peer.ip
-            forgetPeer(outside)
-        } else {
-            counters.callsFailed += 1
-        }
+        if let peer = call.countedPeer { forgetPeer(peer) } else { counters.callsFailed += 1 }
         call.state = .ended
         call.verdict = verdict
         calls.remove(call)
@@ -123,72 +122,80 @@ extension ProxyCore {
 
     // MARK: Offers and answers
 
-    /// The body that a request leaves with, when its session description is anchored.
+    /// The body that a request leaves with, when it has a session description: anchored, or none where nobody asked
+    /// for it, since it would show one side's addresses to the other. nil leaves the body as it is.
     func anchored(
-        _ request: PendingRequest, to address: SocketAddress, family: IPAddress.Family
+        _ request: PendingRequest, to address: SocketAddress, family: IPAddress.Family, at now: Instant
     ) throws(MediaFailure) -> [UInt8]? {
         let message = request.arrival.message
-        guard message.hasSDP, request.arrival.side != request.forwarding.egress,
-            let call = request.server?.call ?? request.forwarding.call
-        else { return nil }
+        guard message.hasSDP, message.method.mayCarryMedia, request.arrival.side != request.forwarding.egress else {
+            return nil
+        }
+        guard let call = request.server?.call ?? request.forwarding.call, call.state != .ended else { return [] }
         let body = message.bytes[message.body]
-        let isFromCaller = request.forwarding.call == nil || request.forwarding.isFromCaller
+        let isFromCaller = request.arrival.side == call.origin
         let sender = party(
             request.arrival.side, request.arrival.flow.peer.ip, request.arrival.listener.local.ip.family,
             request.forwarding)
         let receiver = party(request.forwarding.egress, address.ip, family, request.forwarding)
-        switch message.method {
-        case .ack, .prack:
-            if let exchange = call.pendingOffer, let session = call.session {
-                call.pendingOffer = nil
-                return try media.answer(
-                    body, session: session, fromCaller: isFromCaller, exchange: exchange,
-                    fork: UInt32(clamping: call.confirmedFork ?? 0), sender: sender, now: request.arrival.now)
-            }
-            guard message.method == .prack else { return nil }
-        case .invite, .update: break
-        default: return nil
+        let fork = (isFromCaller ? message.toTag : message.fromTag).map { call.fork(message.bytes[$0]) } ?? 0
+        if let exchange = lateOffer(answeredBy: message, fork, in: call), let session = call.session {
+            return try media.answer(
+                body, session: session, fromCaller: isFromCaller, exchange: exchange, fork: UInt32(clamping: fork),
+                sender: sender, now: now)
         }
-        guard let server = request.server else { return nil }
+        guard message.method != .options, message.method != .ack, let server = request.server else { return [] }
         let session = session(
             of: call, caller: isFromCaller ? sender : receiver, callee: isFromCaller ? receiver : sender)
         server.offer = .inRequest
         return try media.offer(
             body, session: session, fromCaller: isFromCaller, exchange: server.serial, sender: sender,
-            receiver: receiver, now: request.arrival.now)
+            receiver: receiver, now: now)
+    }
+
+    /// The exchange whose offer came in a response and is answered by this ACK or PRACK.
+    private func lateOffer(answeredBy message: Message, _ fork: Int, in call: Call) -> UInt64? {
+        guard let offer = call.lateOffer else { return nil }
+        switch message.method {
+        case .ack where offer.cSeq == message.cSeq.number: return offer.exchange
+        case .prack where !offer.answeredForks.contains(fork):
+            call.lateOffer?.answeredForks.insert(fork)
+            return offer.exchange
+        default: return nil
+        }
     }
 
     /// The body that a response leaves with, when its session description is anchored.
     func anchored(_ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant)
         throws(MediaFailure) -> [UInt8]?
     {
-        guard response.hasSDP, response.status > 100, response.status < 300, let call = server.call,
-            call.state != .ended, server.ingress != server.egress, let inbound = identities[server.flow.listener],
-            let outbound = identities[flow.listener]
+        guard response.hasSDP, server.method.mayCarryMedia, server.ingress != server.egress,
+            let inbound = identities[server.flow.listener], let outbound = identities[flow.listener]
         else { return nil }
-        switch server.method {
-        case .invite, .update, .prack: break
-        default: return nil
+        guard response.status > 100, response.status < 300, let call = server.call, call.state != .ended else {
+            return []
         }
         let body = response.bytes[response.body]
         let isFromCaller = server.ingress != call.origin
-        let settings =
-            directory.settings(domain: server.trunk) ?? self.settings.trunks.first { $0.name == server.trunk }
+        let settings = directory.settings(named: server.trunk)
         let sender = party(server.egress, flow.peer.ip, outbound.local.ip.family, settings)
-        let fork = response.toTag.map { call.fork(response.bytes[$0]) } ?? 0
+        // Early dialogs differ by the callee's tag, which a request of the callee's has in its From.
+        let fork = (isFromCaller ? response.fromTag : response.toTag).map { call.fork(response.bytes[$0]) } ?? 0
         if server.offer == .inRequest {
-            guard let session = call.session else { return nil }
+            guard let session = call.session else { return [] }
             return try media.answer(
                 body, session: session, fromCaller: isFromCaller, exchange: server.serial, fork: UInt32(clamping: fork),
                 sender: sender, now: now)
         }
-        guard server.method == .invite else { return nil }
+        guard server.method == .invite else { return [] }
         // A late offer: the answer comes with PRACK or ACK.
         let receiver = party(server.ingress, server.flow.peer.ip, inbound.local.ip.family, settings)
         let session = session(
             of: call, caller: isFromCaller ? sender : receiver, callee: isFromCaller ? receiver : sender)
         server.offer = .inResponse
-        call.pendingOffer = server.serial
+        if call.lateOffer?.exchange != server.serial {
+            call.lateOffer = Call.LateOffer(exchange: server.serial, cSeq: response.cSeq.number)
+        }
         return try media.offer(
             body, session: session, fromCaller: isFromCaller, exchange: server.serial, sender: sender,
             receiver: receiver, now: now)
@@ -213,5 +220,16 @@ extension ProxyCore {
         MediaParty(
             side: side, family: family, signallingAddress: address, isNAT: side == .outside && trunk?.isNAT ?? false,
             networks: side == .outside ? trunk?.mediaNetworks ?? [] : [])
+    }
+}
+
+extension Method {
+    /// Whether a session description in the request or its responses is an offer, an answer or a statement about
+    /// media, so that it never crosses as it stands (RFC 6337 §2, RFC 3261 §11.2).
+    fileprivate var mayCarryMedia: Bool {
+        switch self {
+        case .invite, .ack, .prack, .update, .options: true
+        default: false
+        }
     }
 }

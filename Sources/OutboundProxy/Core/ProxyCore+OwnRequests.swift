@@ -68,9 +68,8 @@ extension ProxyCore {
     }
 
     func handleTimeout(of call: Call, at now: Instant) {
-        call.scheduled = .distantFuture
         guard call.state != .ended else { return }
-        guard call.deadline <= now else { return schedule(call) }
+        guard call.deadline <= now else { return schedule(call, at: now) }
         hangUp(call, "the call lasted longer than limits.call_duration", at: now)
     }
 
@@ -78,26 +77,28 @@ extension ProxyCore {
     func hangUp(_ call: Call, _ reason: String, at now: Instant) {
         guard call.state == .confirmed else { return }
         counters.callsEndedByUs += 1
-        sendBYE(to: call.caller, from: call.callee, of: call, reason, at: now)
-        sendBYE(to: call.callee, from: call.caller, of: call, reason, at: now)
+        sendBYE(to: call.origin, of: call, reason, at: now)
+        sendBYE(to: call.destination, of: call, reason, at: now)
         end(call, "ended by us: \(reason)", at: now)
     }
 
     /// A BYE in the name of the other party (CSeq one above its highest).
-    private func sendBYE(to party: Call.Party, from other: Call.Party, of call: Call, _ reason: String, at now: Instant)
-    {
-        guard let listener = identities[party.flow.listener], !party.target.isEmpty else { return }
+    private func sendBYE(to side: Side, of call: Call, _ reason: String, at now: Instant) {
+        let (party, other) = (call[side], call[side.opposite])
+        let flow = flow(to: party, on: side)
+        guard let listener = identities[flow.listener], !party.target.isEmpty else { return }
+        let route = RouteSet(to: party)
         let branch = transactions.newBranch(loop: call.serial)
         var out: [UInt8] = []
         out.reserveCapacity(700)
         out.append(contentsOf: "BYE ".utf8)
-        out.append(contentsOf: party.target)
+        out.append(contentsOf: route.requestURI)
         out.append(contentsOf: " SIP/2.0\r\nVia: SIP/2.0/\(listener.transport.viaName) ".utf8)
         out.append(contentsOf: listener.hostPort)
         out.append(contentsOf: ";rport;branch=".utf8)
         out.append(contentsOf: branch)
         out.append(contentsOf: "\r\nMax-Forwards: 70\r\n".utf8)
-        for route in party.routes {
+        for route in route.routes {
             out.append(contentsOf: "Route: ".utf8)
             out.append(contentsOf: route)
             out.append(contentsOf: "\r\n".utf8)
@@ -110,11 +111,46 @@ extension ProxyCore {
         out.append(contentsOf: "CSeq: \(other.cSeq &+ 1) BYE\r\nReason: SIP;text=\"\(reason)\"\r\n".utf8)
         out.append(contentsOf: "Content-Length: 0\r\n\r\n".utf8)
         let transaction = ClientTransaction(
-            key: TransactionKey(branch: branch[...], method: .bye), flow: party.flow, method: .bye, purpose: .bye(call),
+            key: TransactionKey(branch: branch[...], method: .bye), flow: flow, method: .bye, purpose: .bye(call),
             request: out, isReliable: listener.transport.isReliable, timers: settings.timers, now: now)
         call.openBYEs += 1
         transactions.add(transaction)
         schedule(transaction)
-        send(out, on: party.flow)
+        send(out, on: flow)
+    }
+
+    /// The next hop towards a party: by its route set or target (RFC 3261 §12.2.1.1), where that is an address of its
+    /// side; else where its messages come from, as for a peer behind NAT.
+    private func flow(to party: Call.Party, on side: Side) -> Flow {
+        let text = party.routes.first ?? party.target
+        guard let value = NameAddress(0..<text.count, in: text), let uri = URI(value.uri, in: text),
+            let ip = uri.address(in: text), isInside(ip) == (side == .inside), !isForbidden(ip),
+            ip.isPrivate == party.flow.peer.ip.isPrivate,
+            let listener = identities.listener(side, family: ip.family, transport: .udp)
+        else { return party.flow }
+        let address = SocketAddress(ip, uri.port ?? TransportProtocol.udp.defaultPort)
+        return identities.side(of: address) == nil ? Flow(listener: listener.id, peer: address) : party.flow
+    }
+
+    private func isForbidden(_ address: IPAddress) -> Bool {
+        address.embedded.isLoopback || address.embedded.isUnspecified || address.embedded.isMulticast
+    }
+}
+
+/// Request-URI and Routes of a request to a party (RFC 3261 §12.2.1.1): where the first hop is a strict router its URI
+/// is the Request-URI, and the target the last Route.
+private struct RouteSet {
+    let requestURI: [UInt8]
+    let routes: [[UInt8]]
+
+    init(to party: Call.Party) {
+        guard let first = party.routes.first, let value = NameAddress(0..<first.count, in: first),
+            let uri = URI(value.uri, in: first), !uri.isLoose(in: first)
+        else {
+            (requestURI, routes) = (party.target, party.routes)
+            return
+        }
+        requestURI = Array(first[value.uri])
+        routes = party.routes.dropFirst() + [Array("<".utf8) + party.target + Array(">".utf8)]
     }
 }

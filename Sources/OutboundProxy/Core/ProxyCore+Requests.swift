@@ -36,14 +36,22 @@ extension ProxyCore {
         switch verdict {
         case .drop(let counter): counters[keyPath: counter] += 1
         case .answer(let status, let reason, let extra): answer(arrival, status, reason, extra)
+        case .answerStranger(let status, let reason): answerStranger(arrival, status, reason)
         case .forward(let forwarding):
             if isLooping(arrival.message) { return answer(arrival, 482, "Loop Detected", []) }
-            guard transactions.count < settings.maximumTransactions, calls.count < settings.maximumCalls else {
+            guard !isOverloaded(by: arrival.message) else {
                 counters.overloaded += 1
                 return answer(arrival, 503, "Overloaded", Self.retryLater)
             }
             forward(arrival, forwarding)
         }
+    }
+
+    /// New calls and requests are refused first: what belongs to a dialog has a reserve (security 30).
+    private func isOverloaded(by request: Message) -> Bool {
+        let limit = settings.maximumTransactions
+        if request.isInDialog { return transactions.count >= limit + limit / 8 }
+        return transactions.count >= limit || request.method == .invite && calls.count >= settings.maximumCalls
     }
 
     static let retryLater = Array("Retry-After: 10\r\n".utf8)
@@ -55,18 +63,25 @@ extension ProxyCore {
         let tag = transactions.tag(for: message)
         let response = LocalResponse.build(
             status, reason, to: message, from: arrival.flow.peer, tag: tag, extra: extra)
-        // A stranger over UDP may not be who it says: it never gets more than it sent (security: reflection).
-        if response.count > message.bytes.count, arrival.side == .outside, !arrival.listener.transport.isReliable,
-            status == 200 || status == 404,
-            directory.learnedDomains(at: arrival.flow.peer.ip, now: arrival.now).isEmpty,
-            directory.configuredTrunk(at: arrival.flow.peer.ip, user: nil) == nil
-        {
+        if status >= 300 { refused(message, status, reason) }
+        reply(response, to: arrival)
+    }
+
+    /// A stranger over UDP may not be who it says: it never gets more than it sent, and no line in a log.
+    private func answerStranger(_ arrival: Arrival, _ status: Int, _ reason: String) {
+        let message = arrival.message
+        let response = LocalResponse.build(
+            status, reason, to: message, from: arrival.flow.peer, tag: transactions.tag(for: message))
+        guard response.count <= message.bytes.count || arrival.listener.transport.isReliable else {
             counters.droppedUnadmitted += 1
             return
         }
-        if status >= 300 { refused(message, status, reason) }
+        reply(response, to: arrival)
+    }
+
+    private func reply(_ response: [UInt8], to arrival: Arrival) {
         var flow = arrival.flow
-        flow.peer = ViaSource.replyAddress(of: message, from: arrival.flow.peer)
+        flow.peer = ViaSource.replyAddress(of: arrival.message, from: arrival.flow.peer)
         send(response, on: flow)
     }
 
@@ -81,10 +96,8 @@ extension ProxyCore {
 
     /// RFC 3261 §16.3 step 4: a Via of ours whose branch holds the hash of this very request.
     private func isLooping(_ message: Message) -> Bool {
-        let vias = message.values(.via)
-        guard vias.count > 1 else { return false }
         var suffix: [UInt8]?
-        for range in vias.dropFirst() {
+        for range in message.values(.via) {
             guard let via = Via(range, in: message.bytes), identities.isOurs(via, in: message.bytes),
                 let branch = via.branch
             else { continue }
@@ -111,11 +124,11 @@ extension ProxyCore {
         } else if let tag = message.toTag, isOwnTag(tag, of: message) {
             return
         }
-        guard message.defect == nil, case .forward(let forwarding) = verdict(on: arrival) else {
+        guard message.defect == nil, message.isInDialog, case .forward(let forwarding) = verdict(on: arrival) else {
             counters.droppedStray += 1
             return
         }
-        resolve(PendingRequest(arrival: arrival, forwarding: forwarding, server: nil))
+        resolve(PendingRequest(arrival: arrival, forwarding: forwarding, server: nil), at: arrival.now)
     }
 
     private func isOwnTag(_ tag: Range<Int>, of message: Message) -> Bool {
@@ -153,8 +166,14 @@ extension ProxyCore {
 
     private func forward(_ arrival: Arrival, _ forwarding: Forwarding) {
         let message = arrival.message
+        let key = TransactionKey(serverOf: message)
+        // Somebody else's branch, seen on the way: its transaction stays.
+        guard transactions.server(key) == nil else {
+            counters.droppedStray += 1
+            return
+        }
         let server = ServerTransaction(
-            key: TransactionKey(serverOf: message), serial: transactions.nextSerial(), request: message,
+            key: key, serial: transactions.nextSerial(), request: message,
             flow: arrival.flow,
             replyFlow: Flow(
                 listener: arrival.flow.listener,
@@ -163,64 +182,73 @@ extension ProxyCore {
             isReliable: arrival.listener.transport.isReliable, timers: settings.timers, now: arrival.now)
         transactions.add(server)
         schedule(server)
-        resolve(PendingRequest(arrival: arrival, forwarding: forwarding, server: server))
+        resolve(PendingRequest(arrival: arrival, forwarding: forwarding, server: server), at: arrival.now)
     }
 
     /// Finds the next hop's address, at once or when the resolver answers.
-    private func resolve(_ request: PendingRequest) {
+    private func resolve(_ request: PendingRequest, at now: Instant) {
         switch request.forwarding.nextHop {
-        case .address(let address): send(request, to: address)
+        case .address(let address): send(request, to: address, at: now)
         case .name(let name, _):
-            switch names.look(up: name, for: request, at: request.arrival.now) {
-            case .addresses: send(request, at: request.arrival.now)
-            case .ask: outputs.append(.resolve(name: name))
+            switch names.look(up: name, for: request, at: now) {
+            case .addresses(let addresses): send(request, toOneOf: addresses, at: now)
+            case .ask:
+                outputs.append(.resolve(name: name))
+                schedule(name, at: now)
             case .wait: break
-            case nil: unreachable(request, "Too Many Names Are Being Resolved")
+            case nil: unreachable(request, "Too Many Names Are Being Resolved", at: now)
             }
         }
     }
 
-    /// The name of a waiting request is known now: the first address of a family that we speak is taken.
-    func send(_ request: PendingRequest, at now: Instant) {
+    /// The name of a request is known now: the first address of a family that we speak is taken.
+    func send(_ request: PendingRequest, toOneOf addresses: [IPAddress], at now: Instant) {
         if let server = request.server, server.isFinal { return }
-        guard case .name(let name, let port) = request.forwarding.nextHop,
-            case .addresses(let addresses)? = names.look(up: name, for: request, at: now),
+        guard case .name(_, let port) = request.forwarding.nextHop,
             let address = addresses.first(where: {
                 identities.listener(request.forwarding.egress, family: $0.family, transport: .udp) != nil
             })
-        else { return unreachable(request, "Name Does Not Resolve") }
+        else { return unreachable(request, "Name Does Not Resolve", at: now) }
         // A name must not lead where an address would not be followed.
         if request.forwarding.egress == .outside,
             isInside(address) || identities.side(of: SocketAddress(address, port)) != nil
         {
-            return unreachable(request, "Name Leads Inside")
+            return unreachable(request, "Name Leads Inside", at: now)
         }
-        send(request, to: SocketAddress(address, port))
+        send(request, to: SocketAddress(address, port), at: now)
     }
 
-    private func unreachable(_ request: PendingRequest, _ reason: String) {
+    private func unreachable(_ request: PendingRequest, _ reason: String, at now: Instant) {
         guard let server = request.server else {
             counters.droppedStray += 1
             return
         }
-        respond(server, 503, reason, extra: Self.retryLater, at: request.arrival.now)
+        respond(server, 503, reason, extra: Self.retryLater, at: now)
     }
 
     /// Sends the request on: with a branch of its own, or as an ACK without a transaction.
-    private func send(_ request: PendingRequest, to address: SocketAddress) {
-        let (arrival, now) = (request.arrival, request.arrival.now)
+    private func send(_ request: PendingRequest, to address: SocketAddress, at now: Instant) {
+        let arrival = request.arrival
         guard
             let listener = identities.listener(request.forwarding.egress, family: address.ip.family, transport: .udp),
             !isForbidden(address.ip, on: listener)
-        else { return unreachable(request, "No Route To Next Hop") }
+        else { return unreachable(request, "No Route To Next Hop", at: now) }
         let flow = Flow(listener: listener.id, peer: address)
         let branch = transactions.newBranch(loop: transactions.loopHash(of: arrival.message))
         if arrival.message.method == .invite || arrival.message.isInDialog { relate(request, to: flow) }
         var rewriter = RequestRewriter(request: request, out: listener, branch: branch, peer: address)
         do {
-            rewriter.body = try anchored(request, to: address, family: address.ip.family)
+            rewriter.body = try anchored(request, to: address, family: address.ip.family, at: now)
         } catch {
-            guard let server = request.server else { return }
+            guard let server = request.server else {
+                // An ACK arrives in any case; the call whose answer it should have brought is over.
+                rewriter.body = []
+                send(rewriter.rewritten(contacts: contacts), on: flow)
+                if let call = request.forwarding.call {
+                    hangUp(call, "the answer's media was refused: \(error.reason)", at: now)
+                }
+                return
+            }
             let extra = error.status == 503 ? Self.retryLater : []
             return respond(server, error.status, error.reason, extra: extra, at: now)
         }

@@ -43,7 +43,7 @@ extension ProxyCore {
             }
             if response.status >= 200 { finish(client) }
             if response.status >= 200, response.status < 300 {
-                learn(from: response, of: server, peer: flow.peer.ip, at: now)
+                learn(from: response, of: server, peer: client.flow.peer.ip, at: now)
             }
             if response.status < 300 {
                 if response.status > 100 { forward(response, of: server, from: flow, at: now) }
@@ -78,6 +78,8 @@ extension ProxyCore {
     // MARK: Upstream
 
     private func forward(_ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant) {
+        // RFC 4320 §4.2: a 408 to anything but INVITE is as good as no response.
+        if response.status == 408, server.method != .invite { return giveUp(server, at: now) }
         guard server.sendResponse(status: response.status, at: now) == .send else { return }
         relate(response, of: server, from: flow, at: now)
         var edits = MessageEdits()
@@ -91,16 +93,13 @@ extension ProxyCore {
         } catch {
             // What can't be anchored doesn't cross; the call that it answers is ended below.
             BodyEdit.replace(with: [], in: response, edits: &edits)
-            if let type = response.header(.contentType) { edits.remove(type.line) }
             failure = error
         }
-        if server.egress == .inside, server.ingress == .outside, !(300..<400).contains(response.status),
-            let listener = identities[server.flow.listener]
-        {
+        if server.egress == .inside, server.ingress == .outside, let listener = identities[server.flow.listener] {
             _ = contacts.hideContacts(of: response, from: flow.peer.ip, as: listener, edits: &edits)
         }
         if server.method == .register, server.ingress == .inside {
-            register(response, of: server, from: flow, at: now, &edits)
+            register(response, of: server, at: now, &edits)
         }
         // §16.7 step 6: a 503 from downstream says nothing about us.
         if response.status == 503, case .response(_, let reason) = response.startLine {
@@ -127,7 +126,9 @@ extension ProxyCore {
         guard status >= 200 else { return }
         server.best = nil
         server.request = nil
-        if server.method == .bye, let call = server.call, status < 300 || status == 481 || status == 408 {
+        if server.method == .bye, let call = server.call, call.state == .confirmed,
+            status < 300 || status == 481
+        {
             end(call, server.ingress == .inside ? "hung up from inside" : "hung up from outside", at: now)
         }
         server.call = server.method == .invite ? server.call : nil
@@ -158,9 +159,9 @@ extension ProxyCore {
     /// The request came to nothing: so did its offer, and an INVITE that began a call ends it.
     private func failed(_ server: ServerTransaction, status: Int, reason: String, at now: Instant) {
         guard let call = server.call else { return }
-        if server.method == .invite, server.serial == call.serial, call.state == .early {
+        if server.serial == call.serial, call.state == .early {
             end(call, "\(status) \(reason)", at: now)
-        } else if server.offer != .none, let session = call.session {
+        } else if call.state != .ended, server.offer != .none, let session = call.session {
             media.rollback(session: session, exchange: server.serial)
         }
         server.call = nil
@@ -170,28 +171,51 @@ extension ProxyCore {
 
     /// Gives the PBX its own Contacts back, and remembers the binding (design §4).
     private func register(
-        _ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant, _ edits: inout MessageEdits
+        _ response: Message, of server: ServerTransaction, at now: Instant, _ edits: inout MessageEdits
     ) {
-        guard (200..<300).contains(response.status) else { return }
+        guard (200..<300).contains(response.status), let request = server.request else { return }
         let found = contacts.restoreBindings(in: response, sent: server.contacts, identities: identities, edits: &edits)
-        guard let to = response.header(.to), let value = NameAddress(to.value, in: response.bytes),
-            let aor = URI(value.uri, in: response.bytes)
+        guard server.egress == .outside, let registrar = server.branches.last?.flow.peer.ip,
+            let to = request.header(.to), let value = NameAddress(to.value, in: request.bytes),
+            let aor = URI(value.uri, in: request.bytes), aor.scheme == .sip || aor.scheme == .sips
         else { return }
-        let common = response.header(.expires).flatMap { response.bytes.decimal($0.value, as: UInt32.self) }
+        let user = aor.user(in: request.bytes).map { request.bytes.text($0) } ?? ""
+        let domain = request.bytes.text(aor.host).lowercased()
+        if request.bytes.isWildcard(request.values(.contact)) {
+            return unbind(user: user, domain: domain, but: found, at: now)
+        }
         for contact in server.contacts {
-            guard let listed = found.first(where: { $0.contact?.token == contact.token }),
-                let seconds = listed.expires ?? common, seconds > 0
-            else {
-                publish(.unbind(token: contact.token))
-                continue
-            }
+            let seconds = lifetime(of: contact, listed: found, in: response, asked: request)
             publish(
                 .bind(
                     Binding(
-                        token: contact.token, user: aor.user(in: response.bytes).map { response.bytes.text($0) } ?? "",
-                        domain: response.bytes.text(aor.host).lowercased(), contact: contact.original,
-                        pbx: server.flow.peer, registrar: flow.peer.ip,
+                        token: contact.token, user: user, domain: domain, contact: contact.original,
+                        pbx: server.flow.peer, registrar: registrar,
                         expires: now + .seconds(Int64(min(seconds, 1 << 24))))))
+        }
+    }
+
+    /// How many seconds a Contact is registered for (RFC 3261 §10.3 step 8): 0 when the registrar lists others but not
+    /// that one. One that lists none at all has taken what was asked for.
+    private func lifetime(
+        of contact: ServerTransaction.SentContact, listed: [ContactMapping.RegisteredContact], in response: Message,
+        asked request: Message
+    ) -> UInt32 {
+        let asked = contact.expires ?? request.expires ?? 3600
+        if let binding = listed.first(where: { $0.contact?.token == contact.token }) {
+            return binding.expires ?? response.expires ?? asked
+        }
+        return response.has(.contact) ? 0 : min(asked, response.expires ?? asked)
+    }
+
+    /// `Contact: *` has removed the AOR's bindings, but for those that the registrar still lists.
+    private func unbind(
+        user: String, domain: String, but listed: [ContactMapping.RegisteredContact], at now: Instant
+    ) {
+        for var binding in directory.bindings(domains: [domain], at: now)
+        where binding.user == user && !listed.contains(where: { $0.token == binding.token }) {
+            binding.expires = now
+            publish(.bind(binding))
         }
     }
 
@@ -282,14 +306,21 @@ extension ProxyCore {
                 }
                 return
             }
-            let call = server.call
-            server.giveUp(at: now)
-            failed(server, status: 408, reason: "Request Timeout", at: now)
-            server.request = nil
-            schedule(server)
-            // Whoever sent the BYE is gone for good, and so is the call (RFC 3261 §15.1.1).
-            if server.method == .bye, let call { end(call, "BYE was not answered", at: now) }
+            giveUp(server, at: now)
         }
+    }
+
+    /// A request other than INVITE that nobody answers gets no answer from us either (RFC 4320 §4.2).
+    private func giveUp(_ server: ServerTransaction, at now: Instant) {
+        guard !server.isFinal else { return }
+        let call = server.call
+        server.giveUp(at: now)
+        failed(server, status: 408, reason: "Request Timeout", at: now)
+        server.best = nil
+        server.request = nil
+        schedule(server)
+        // Whoever sent the BYE is gone for good, and so is the call (RFC 3261 §15.1.1).
+        if server.method == .bye, let call, call.state == .confirmed { end(call, "BYE was not answered", at: now) }
     }
 
     /// The transport can't reach the next hop: 503 (§16.9).
@@ -305,8 +336,24 @@ extension ProxyCore {
             case .bye(let call): call.openBYEs -= 1
             case .branch(let server):
                 guard server.branches.allSatisfy(\.isDone) else { return }
+                let call = server.call
                 respond(server, 503, "Next Hop Unreachable", extra: Self.retryLater, at: now)
+                if server.method == .bye, let call, call.state == .confirmed {
+                    end(call, "BYE could not be delivered", at: now)
+                }
             }
         }
+    }
+}
+
+extension Message {
+    /// The Expires field, in seconds (RFC 3261 §20.19).
+    fileprivate var expires: UInt32? { header(.expires).flatMap { bytes.decimal($0.value, as: UInt32.self) } }
+}
+
+extension [UInt8] {
+    /// Whether the Contact values are the one of `Contact: *` (RFC 3261 §10.2.2).
+    fileprivate func isWildcard(_ contacts: [Range<Int>]) -> Bool {
+        contacts.count == 1 && contacts.allSatisfy { equals($0, ignoringCase: "*") }
     }
 }

@@ -21,30 +21,43 @@ extension ProxyCore {
         let isStrict = routes.next != nil && !uri.isLoose(in: bytes)
         if routes.next == nil, identities.side(of: uri, in: bytes) != nil { return toOurselves(arrival, routes, uri) }
         if arrival.message.maxForwards == 0 { return .refuse(483, "Too Many Hops") }
-        let hop: Forwarding.NextHop
+        var hop: Forwarding.NextHop
         switch nextHop(of: uri, in: bytes) {
         case .success(let found): hop = found
         case .failure(let refusal): return .refuse(refusal.status, refusal.reason)
         }
+        let known = arrival.message.isInDialog ? calls.call(of: arrival.message, from: .inside) : nil
         var egress = Side.outside
         if case .address(let address) = hop {
             if identities.side(of: address) != nil { return .refuse(482, "Loop Detected") }
             if isInside(address.ip) { egress = .inside }
         }
+        if egress == .inside, leadsOutside(routes, in: bytes) || known != nil {
+            // Somebody outside wrote an address of ours into its Contact: it is behind NAT, or lies (design §6).
+            guard let known else { return .refuse(403, "Outside Contact Leads Inside") }
+            (hop, egress) = (.address(known.call[.outside].flow.peer), .outside)
+        }
         let domain = bytes.text(uri.host).lowercased()
         let user = fromUser(arrival.message)
-        let known = arrival.message.isInDialog ? calls.call(of: arrival.message) : nil
         return .forward(
             Forwarding(
                 uri: routes.strictTarget.map { Array(bytes[$0.uri]) }, nextHop: hop, egress: egress, routes: routes,
-                isStrict: isStrict, trunk: directory.trunkName(domain: domain, user: user),
-                trunkSettings: directory.settings(domain: domain, user: user), call: known?.call,
-                isFromCaller: known?.isFromCaller ?? true))
+                isStrict: isStrict, trunk: known?.call.trunk ?? directory.trunkName(domain: domain, user: user),
+                trunkSettings: known.map { directory.settings(named: $0.call.trunk) }
+                    ?? directory.settings(domain: domain, user: user), call: known?.call))
+    }
+
+    /// Whether the route that came to us goes on outside, by our own Record-Route for that side.
+    private func leadsOutside(_ routes: RouteProcessing, in bytes: [UInt8]) -> Bool {
+        guard let last = routes.popped.last, let uri = URI(last.uri, in: bytes) else { return false }
+        return identities.side(of: uri, in: bytes) == .outside
     }
 
     /// From inside, to a URI that names us: a Contact of ours that came back, a question to ourselves, or nothing.
     private func toOurselves(_ arrival: Arrival, _ routes: RouteProcessing, _ uri: URI) -> Verdict {
-        if let restored = contacts.restored(uri, in: arrival.message, directory: directory, at: arrival.now) {
+        if let restored = contacts.restored(
+            uri, in: arrival.message, from: arrival.flow.peer.ip, directory: directory, at: arrival.now)
+        {
             return toInside(restored, arrival, routes, trunk: "", settings: nil, known: nil)
         }
         if arrival.message.method == .options { return .answer(status: 200, reason: "OK", extra: Self.capabilities) }
@@ -57,16 +70,20 @@ extension ProxyCore {
 
     private func fromOutside(_ arrival: Arrival, _ routes: RouteProcessing) -> Verdict {
         let message = arrival.message
+        let source = arrival.flow.peer.ip
+        // An address of the other side can't be where this came from (security 26).
+        guard !isInside(source) else { return .drop(\.droppedSpoofed) }
         guard let uri = URI(routes.strictTarget?.uri ?? message.requestURI, in: message.bytes) else {
             return outsideRefusal(
                 arrival, .refuse(message.defect?.status ?? 400, message.defect?.reason ?? "Malformed Request-URI"))
         }
         if message.isInDialog { return inDialogFromOutside(arrival, routes, uri) }
-        let restored = contacts.restored(uri, in: message, directory: directory, at: arrival.now)
+        let restored = contacts.restored(uri, in: message, from: source, directory: directory, at: arrival.now)
+            .flatMap { isTrusted($0, over: arrival.listener.transport) ? $0 : nil }
         let trunk = trunk(of: arrival)
         guard restored != nil || trunk != nil else { return fromStranger(arrival, uri) }
         if let refusal = refusal(of: message, routes) { return refusal }
-        guard identities.side(of: uri, in: message.bytes) != nil, routes.next == nil else {
+        guard identities.side(of: uri, in: message.bytes) == .outside, routes.next == nil else {
             return .refuse(403, "Relaying Denied")
         }
         if message.method == .options, restored == nil, uri.userInfo == nil || message.maxForwards == 0 {
@@ -74,10 +91,10 @@ extension ProxyCore {
         }
         if message.maxForwards == 0 { return .refuse(483, "Too Many Hops") }
         if let restored {
-            let name = restored.trunk ?? trunk?.name ?? ""
-            let settings = trunk?.settings ?? directory.settings(domain: restored.domain ?? "", user: restored.user)
+            let domain = restored.domain ?? ""
             return toInside(
-                restored, arrival, routes, trunk: directory.trunkName(domain: name), settings: settings, known: nil)
+                restored, arrival, routes, trunk: directory.trunkName(domain: domain, user: restored.user),
+                settings: directory.settings(domain: domain, user: restored.user), known: nil)
         }
         guard let trunk, let target = destination(of: uri, in: message.bytes, trunk: trunk, at: arrival.now) else {
             return .refuse(404, "Not Found")
@@ -93,8 +110,14 @@ extension ProxyCore {
             uri.parameters.first(ContactMapping.parameter, in: message.bytes) == nil, !message.has(.route),
             strangerAnswers.take(arrival.flow.peer.ip, at: arrival.now)
         else { return .drop(\.droppedUnadmitted) }
-        if message.method == .options { return .answer(status: 200, reason: "OK", extra: []) }
-        return .refuse(404, "Not Found")
+        if message.method == .options { return .answerStranger(status: 200, reason: "OK") }
+        return .answerStranger(status: 404, reason: "Not Found")
+    }
+
+    /// Whether the trunk of a registration takes requests over that transport (design §3: `trust_udp`).
+    private func isTrusted(_ target: RestoredTarget, over transport: TransportProtocol) -> Bool {
+        guard transport == .udp, let domain = target.domain else { return true }
+        return directory.settings(domain: domain, user: target.user)?.trustsUDP ?? true
     }
 
     private func outsideRefusal(_ arrival: Arrival, _ refusal: Verdict) -> Verdict {
@@ -105,34 +128,35 @@ extension ProxyCore {
     /// request comes from a hop of it (security 25).
     private func inDialogFromOutside(_ arrival: Arrival, _ routes: RouteProcessing, _ uri: URI) -> Verdict {
         let message = arrival.message
-        let known = calls.call(of: message)
-        var target = contacts.restored(uri, in: message, directory: directory, at: arrival.now)
-        let routePeer = contacts.routePeer(routes.popped, in: message)
-        if target == nil, let known, routePeer != nil || isHop(arrival.flow.peer.ip, of: known.call, at: arrival.now) {
-            target = contacts.restored(party: known.isFromCaller ? known.call.callee : known.call.caller)
+        let known = calls.call(of: message, from: .outside)
+        let trunk = trunk(of: arrival)
+        var target = contacts.restored(
+            uri, in: message, from: arrival.flow.peer.ip, directory: directory, at: arrival.now)
+        let routePeer = contacts.routePeer(routes, in: message)
+        if target == nil, let known, routePeer != nil || isHop(arrival.flow.peer.ip, trunk, of: known.call) {
+            target = contacts.restored(party: known.call[.inside])
         }
         if target == nil, let routePeer {
             target =
                 identities.side(of: uri, in: message.bytes) == nil
-                ? contacts.unchanged(uri, in: message) : contacts.restored(uri, in: message, at: routePeer)
+                ? contacts.unchanged(uri, in: message, at: routePeer)
+                : contacts.restored(uri, in: message, at: routePeer)
         }
         guard let target else {
-            return trunk(of: arrival) == nil
-                ? .drop(\.droppedUnadmitted) : .refuse(481, "Call/Transaction Does Not Exist")
+            return trunk == nil ? .drop(\.droppedUnadmitted) : .refuse(481, "Call/Transaction Does Not Exist")
         }
         if let refusal = refusal(of: message, routes) { return refusal }
-        if message.maxForwards == 0 { return .refuse(483, "Too Many Hops") }
-        let trunk = trunk(of: arrival)
         return toInside(
-            target, arrival, routes, trunk: known?.call.trunk ?? trunk?.name ?? "", settings: trunk?.settings,
-            known: known)
+            target, arrival, routes, trunk: known?.call.trunk ?? trunk?.name ?? "",
+            settings: known.map { directory.settings(named: $0.call.trunk) } ?? trunk?.settings, known: known?.call)
     }
 
-    /// Whether the address is a hop that the call's signalling is known to come from.
-    private func isHop(_ address: IPAddress, of call: Call, at now: Instant) -> Bool {
-        call.caller.flow.peer.ip == address || call.callee.flow.peer.ip == address
-            || !directory.learnedDomains(at: address, now: now).isEmpty
-            || directory.configuredTrunk(at: address, user: nil) != nil
+    /// Whether the address is a hop that the call's outside signalling comes from: the one it began with, or another
+    /// of its trunk.
+    private func isHop(_ address: IPAddress, _ trunk: TrunkMatch?, of call: Call) -> Bool {
+        if call[.outside].flow.peer.ip == address { return true }
+        guard let trunk else { return false }
+        return trunk.name == call.trunk || trunk.domains.contains(call.trunk)
     }
 
     // MARK: Towards inside
@@ -140,8 +164,7 @@ extension ProxyCore {
     /// The request goes to an inside address, or nowhere.
     private func toInside(
         _ target: RestoredTarget, _ arrival: Arrival, _ routes: RouteProcessing, trunk: String,
-        settings: TrunkSettings?,
-        known: (call: Call, isFromCaller: Bool)?
+        settings: TrunkSettings?, known: Call?
     ) -> Verdict {
         let bytes = arrival.message.bytes
         var hopBytes = target.uri
@@ -151,23 +174,24 @@ extension ProxyCore {
             isStrict = URI(next.uri, in: bytes).map { !$0.isLoose(in: bytes) } ?? false
         }
         guard let uri = URI(0..<hopBytes.count, in: hopBytes) else { return .refuse(400, "Malformed Route") }
-        let hop: Forwarding.NextHop
+        var hop: Forwarding.NextHop
         switch nextHop(of: uri, in: hopBytes) {
         case .success(let found): hop = found
         case .failure(let refusal): return .refuse(refusal.status, refusal.reason)
         }
+        if routes.next == nil, let known = target.hop { hop = .address(known) }
         switch hop {
         case .address(let address):
             guard isInside(address.ip), identities.side(of: address) == nil else {
                 return .refuse(403, "Relaying Denied")
             }
         // A name is followed only where the PBX itself wrote it, or the configuration did.
-        case .name: if routes.next != nil || target.isForeign { return .refuse(403, "Relaying Denied") }
+        case .name: if routes.next != nil { return .refuse(403, "Relaying Denied") }
         }
         return .forward(
             Forwarding(
                 uri: target.uri, nextHop: hop, egress: .inside, routes: routes, isStrict: isStrict, trunk: trunk,
-                trunkSettings: settings, call: known?.call, isFromCaller: known?.isFromCaller ?? true))
+                trunkSettings: settings, call: known))
     }
 
     /// A trunk that a request came from.
@@ -231,8 +255,10 @@ extension ProxyCore {
         }
         let port = uri.port ?? transport.defaultPort
         guard port != 0 else { return .failure(Refusal(status: 400, reason: "Port 0")) }
-        if let address = uri.address(in: bytes) { return .success(.address(SocketAddress(address, port))) }
-        return .success(.name(bytes.text(uri.host).lowercased(), port: port))
+        // RFC 3263 §4: maddr is where it goes.
+        let host = uri.parameters.first("maddr", in: bytes)?.value ?? uri.host
+        if let address = IPAddress(text: bytes[host]) { return .success(.address(SocketAddress(address, port))) }
+        return .success(.name(bytes.text(host).lowercased(), port: port))
     }
 
     private func fromUser(_ message: Message) -> String? {

@@ -29,7 +29,12 @@ public final class ProxyCore {
         case server(ServerTransaction)
         case client(ClientTransaction)
         case call(Call)
+        /// A name that the resolver should have answered by then.
+        case name(String)
     }
+
+    /// How often a call is looked at: one that has ended is let go of by then.
+    private static let callCheck = Duration.seconds(60)
 
     /// - Parameters:
     ///   - hash: keys branches, tags and tables; random in production.
@@ -80,6 +85,7 @@ public final class ProxyCore {
             case .server(let transaction): handleTimeout(of: transaction, at: now)
             case .client(let transaction): handleTimeout(of: transaction, at: now)
             case .call(let call): handleTimeout(of: call, at: now)
+            case .name(let name): if names.isPending(name) { resolved(name, addresses: [], at: now) }
             }
         }
         if nextSweep <= now {
@@ -91,7 +97,9 @@ public final class ProxyCore {
 
     /// A name that ``ProxyOutput/resolve(name:)`` asked for; no addresses: it has none, or nobody answered.
     public func resolved(_ name: String, addresses: [IPAddress], at now: Instant) {
-        for pending in names.resolved(name, addresses: addresses, at: now) { send(pending, at: now) }
+        for pending in names.resolved(name, addresses: addresses, at: now) {
+            send(pending, toOneOf: addresses, at: now)
+        }
     }
 
     /// What another shard saw, or what a configured trunk's domain resolves to.
@@ -144,11 +152,11 @@ public final class ProxyCore {
         timers.schedule(.client(transaction), at: deadline)
     }
 
-    func schedule(_ call: Call) {
-        guard call.deadline < call.scheduled else { return }
-        call.scheduled = call.deadline
-        timers.schedule(.call(call), at: call.deadline)
+    func schedule(_ call: Call, at now: Instant) {
+        timers.schedule(.call(call), at: min(call.deadline, now + Self.callCheck))
     }
+
+    func schedule(_ name: String, at now: Instant) { timers.schedule(.name(name), at: now + NameCache.patience) }
 
     /// Whether the source is an ITSP of ours, or the peer of a call: such are not limited as strangers are.
     private func isKnown(_ address: IPAddress, at now: Instant) -> Bool {

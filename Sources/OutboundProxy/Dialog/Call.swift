@@ -22,6 +22,17 @@ final class Call {
         var flow: Flow
     }
 
+    struct LateOffer {
+        let exchange: UInt64
+        /// The CSeq number of the INVITE, and so of the ACK; a repeated ACK brings the answer once more.
+        let cSeq: UInt32
+        /// The early dialogs whose PRACK has brought the answer: another one brings a new offer.
+        var answeredForks: Set<Int> = []
+    }
+
+    /// The most early dialogs that are told apart; who answers with more tags than that shares the last (security 31).
+    static let maximumForks = 32
+
     let serial: UInt64
     let callID: [UInt8]
     let callerTag: [UInt8]
@@ -37,13 +48,14 @@ final class Call {
     var state = State.early
     /// The relay session, from the first offer on.
     var session: UInt64?
-    /// The exchange whose offer came in a response and whose answer PRACK or ACK will bring.
-    var pendingOffer: UInt64?
+    /// The last offer that came in a response: PRACK or ACK brings its answer (RFC 3261 §13.2.1, RFC 3262 §5).
+    var lateOffer: LateOffer?
+    /// The outside address that counts as the peer of a call, from the answer to the end.
+    var countedPeer: IPAddress?
     let startedAt: Instant
     var answeredAt: Instant?
     /// When the call is ended because it lasted too long.
     var deadline: Instant
-    var scheduled = Instant.distantFuture
     /// The BYEs of ours that are not answered yet.
     var openBYEs = 0
     var verdict = ""
@@ -67,7 +79,7 @@ final class Call {
     /// The number of the early dialog with that To tag; a new one for a tag not seen before.
     func fork(_ tag: ArraySlice<UInt8>) -> Int {
         if let index = calleeTags.firstIndex(where: { $0.elementsEqual(tag) }) { return index }
-        calleeTags.append(Array(tag))
+        if calleeTags.count < Self.maximumForks { calleeTags.append(Array(tag)) }
         return calleeTags.count - 1
     }
 
@@ -81,6 +93,12 @@ final class Call {
     private func knows(callee tag: ArraySlice<UInt8>) -> Bool {
         if let confirmedFork { return calleeTags[confirmedFork].elementsEqual(tag) }
         return calleeTags.contains { $0.elementsEqual(tag) }
+    }
+
+    /// The party on that side; both are there only where the call crosses.
+    subscript(side: Side) -> Party {
+        get { side == origin ? caller : callee }
+        set { if side == origin { caller = newValue } else { callee = newValue } }
     }
 
     var summary: CallSummary {

@@ -1,3 +1,4 @@
+import NetworkTypes
 import SIP
 
 /// The calls of one shard, by Call-ID and tags (RFC 3261 §12).
@@ -20,19 +21,20 @@ struct CallTable {
         count -= 1
     }
 
-    /// The call that an in-dialog request belongs to, and whether its caller sent it.
-    func call(of request: Message) -> (call: Call, isFromCaller: Bool)? {
+    /// The call that an in-dialog request from `side` belongs to, and whether its caller sent it. Tags that are right
+    /// but belong to the party of the other side are none of it (security 25).
+    func call(of request: Message, from side: Side) -> (call: Call, isFromCaller: Bool)? {
         guard let from = request.fromTag, let to = request.toTag,
             let calls = byCallID[Array(request.bytes[request.callID])]
         else { return nil }
         for call in calls {
-            if let isFromCaller = call.isFromCaller(from: request.bytes[from], to: request.bytes[to]) {
+            if let isFromCaller = call.isFromCaller(from: request.bytes[from], to: request.bytes[to]),
+                isFromCaller == (side == call.origin)
+            {
                 return (call, isFromCaller)
             }
         }
         return nil
     }
 
-    /// Whether the shard knows a call with that Call-ID.
-    func contains(callID: [UInt8]) -> Bool { byCallID[callID] != nil }
 }

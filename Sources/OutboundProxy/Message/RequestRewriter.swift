@@ -49,11 +49,7 @@ struct RequestRewriter {
         }
         // A strict router: its URI becomes the Request-URI, and the Request-URI the last Route.
         edits.replace(message.requestURI, with: bytes[next.uri])
-        var remaining: [Range<Int>] = []
-        let gone =
-            forwarding.routes.popped.map(\.range) + [next.range]
-            + (forwarding.routes.strictTarget.map { [$0.range] } ?? [])
-        for value in message.values(.route) where !gone.contains(value) { remaining.append(value) }
+        let remaining = forwarding.routes.beyond.dropFirst()
         let lines = message.all(.route)
         for line in lines.dropFirst() { edits.remove(line.line) }
         guard let first = lines.first else { return }
@@ -130,6 +126,7 @@ struct RequestRewriter {
 enum BodyEdit {
     static func replace(with body: [UInt8], in message: Message, edits: inout MessageEdits) {
         edits.replace(message.body, with: body)
+        if body.isEmpty, let type = message.header(.contentType) { edits.remove(type.line) }
         if let field = message.header(.contentLength) { edits.replace(field.value) { $0.appendDecimal(body.count) } }
     }
 }

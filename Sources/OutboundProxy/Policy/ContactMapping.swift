@@ -5,12 +5,11 @@ import SIP
 struct RestoredTarget {
     /// The Request-URI that goes inside.
     var uri: [UInt8]
-    /// Whether the sender chose the URI: then only addresses of the inside networks will do.
-    var isForeign = false
     /// The domain and user of the registration that the token belongs to.
     var domain: String?
     var user: String?
-    var trunk: String? { domain }
+    /// Where it is, when the URI does not say so or is not to be followed.
+    var hop: SocketAddress?
 }
 
 /// Inside Contacts leave as URIs of our own with a token, and come back as what they were (design §4).
@@ -51,7 +50,9 @@ struct ContactMapping {
                     out.append(UInt8(ascii: ">"))
                 }
             }
-            sent.append(.init(original: Array(bytes[value.uri]), sent: replacement, token: token))
+            let expires = value.parameterList.first("expires", in: bytes)?.value
+                .flatMap { bytes.decimal($0, as: UInt32.self) }
+            sent.append(.init(original: Array(bytes[value.uri]), sent: replacement, token: token, expires: expires))
         }
         return sent
     }
@@ -106,10 +107,12 @@ struct ContactMapping {
 
     /// What a URI of ours stands for: a live registration's Contact, or in a dialog the Contact of that dialog. A
     /// forged or dead token stands for nothing.
-    func restored(_ uri: URI, in message: Message, directory: Directory, at now: Instant) -> RestoredTarget? {
+    func restored(
+        _ uri: URI, in message: Message, from source: IPAddress, directory: Directory, at now: Instant
+    ) -> RestoredTarget? {
         let bytes = message.bytes
         guard let token = uri.parameters.first(Self.parameter, in: bytes)?.value else { return nil }
-        if let binding = directory.binding(token: bytes[token], at: now) {
+        if let binding = directory.binding(token: bytes[token], from: source, at: now) {
             return restored(binding, keepingUserOf: uri, in: bytes)
         }
         guard message.isInDialog,
@@ -124,9 +127,11 @@ struct ContactMapping {
             uri: Self.merge(binding.contact, keepingUserOf: uri, in: bytes), domain: binding.domain, user: binding.user)
     }
 
-    /// The remote target of a party that we know.
+    /// The remote target of a party that we know; one that is written as a name is where its messages come from.
     func restored(party: Call.Party) -> RestoredTarget? {
-        party.target.isEmpty ? nil : RestoredTarget(uri: party.target)
+        guard let uri = URI(0..<party.target.count, in: party.target) else { return nil }
+        let isLiteral = uri.address(in: party.target) != nil
+        return RestoredTarget(uri: party.target, hop: isLiteral ? nil : party.flow.peer)
     }
 
     /// A URI of ours without a usable token, in a dialog whose route tells where its inside peer is.
@@ -140,9 +145,10 @@ struct ContactMapping {
         return RestoredTarget(uri: out)
     }
 
-    /// A Request-URI that is not ours and stays.
-    func unchanged(_ uri: URI, in message: Message) -> RestoredTarget {
-        RestoredTarget(uri: Array(message.bytes[uri.range]), isForeign: true)
+    /// A Request-URI that is not ours and stays, in a dialog whose route tells where its inside peer is: the PBX wrote
+    /// a name into its Contact.
+    func unchanged(_ uri: URI, in message: Message, at peer: SocketAddress) -> RestoredTarget {
+        RestoredTarget(uri: Array(message.bytes[uri.range]), hop: peer)
     }
 
     /// A call for nobody in particular, sent to a configured PBX.
@@ -162,9 +168,10 @@ struct ContactMapping {
     }
 
     /// Where the inside peer of a dialog is, by the token in the Route that led here.
-    func routePeer(_ popped: [NameAddress], in message: Message) -> SocketAddress? {
-        for value in popped {
-            guard let uri = URI(value.uri, in: message.bytes),
+    func routePeer(_ routes: RouteProcessing, in message: Message) -> SocketAddress? {
+        // A strict router has put our Route into the Request-URI.
+        for range in (routes.strictTarget == nil ? [] : [message.requestURI]) + routes.popped.map(\.uri) {
+            guard let uri = URI(range, in: message.bytes),
                 let token = uri.parameters.first(Self.parameter, in: message.bytes)?.value,
                 case .route(let route)? = codec.content(of: message.bytes[token], callID: message.bytes[message.callID])
             else { continue }
@@ -187,20 +194,25 @@ struct ContactMapping {
     ) -> [RegisteredContact] {
         let bytes = response.bytes
         var found: [RegisteredContact] = []
+        // Where a registrar took the tokens away, the next of ours with that user is meant.
+        var unlisted = sent
         for range in response.values(.contact) {
             guard let value = NameAddress(range, in: bytes), let uri = URI(value.uri, in: bytes),
                 identities.side(of: uri, in: bytes) == .outside
             else { continue }
             let token = uri.parameters.first(Self.parameter, in: bytes)?.value
-            let match = sent.first { contact in
+            let place = unlisted.firstIndex { contact in
                 if let token { return bytes[token].elementsEqual(contact.token) }
                 return sameUser(contact.sent, as: uri, in: bytes)
             }
+            let match = place.map { unlisted.remove(at: $0) }
             guard let original = match?.original ?? token.flatMap({ registered(bytes[$0]) }) else { continue }
             edits.replace(value.uri, with: original)
             let expires = value.parameterList.first("expires", in: bytes)?.value
                 .flatMap { bytes.decimal($0, as: UInt32.self) }
-            found.append(RegisteredContact(contact: match, expires: expires))
+            found.append(
+                RegisteredContact(
+                    contact: match, token: match?.token ?? token.map { Array(bytes[$0]) } ?? [], expires: expires))
         }
         return found
     }
@@ -213,6 +225,7 @@ struct ContactMapping {
     /// A binding of ours that a registrar lists.
     struct RegisteredContact {
         let contact: ServerTransaction.SentContact?
+        let token: [UInt8]
         let expires: UInt32?
     }
 
@@ -227,6 +240,9 @@ struct ContactMapping {
     }
 
     // MARK: The user rule
+
+    /// Parameters that are about the way to us, or would lead elsewhere.
+    private static let ours: [StaticString] = ["sp", "transport", "maddr", "ttl", "lr", "r2"]
 
     /// `original`, but with the user of `uri` where the ITSP put another one there; parameters that the ITSP added are
     /// kept behind the original's.
@@ -254,11 +270,7 @@ struct ContactMapping {
     ) {
         let known = own.parameters.all(in: original)
         for parameter in uri.parameters.all(in: bytes) {
-            if bytes.equals(parameter.name, ignoringCase: "sp")
-                || bytes.equals(parameter.name, ignoringCase: "transport")
-            {
-                continue
-            }
+            if Self.ours.contains(where: { bytes.equals(parameter.name, ignoringCase: $0) }) { continue }
             let isKnown = known.contains { other in
                 original[other.name].lazy.map(\.lowercased).elementsEqual(bytes[parameter.name].lazy.map(\.lowercased))
             }

@@ -31,6 +31,7 @@ public struct Binding: Hashable, Sendable {
 
 /// A change of what all shards know: applied where it was seen, and sent to the other shards.
 public enum DirectoryUpdate: Hashable, Sendable {
+    /// A binding whose time is over has gone; other AORs with the same Contact, and so the same token, stay.
     case bind(Binding)
     case unbind(token: [UInt8])
     /// The address answered for the domain's trunk, which is known until then (design §3: learned trunks).
@@ -53,8 +54,11 @@ public struct TrunkSummary: Hashable, Sendable {
 /// Each shard has a whole copy and applies the same updates: a REGISTER has one Call-ID, so one binding is always
 /// written by one shard, and nothing needs a lock or a copy of the table for each change.
 struct Directory {
-    private var bindings: [[UInt8]: Binding] = [:]
-    /// Addresses that answered, by domain, with the time until which they are believed.
+    /// By token: AORs that a PBX registers with one Contact share it.
+    private var bindings: [[UInt8]: [Binding]] = [:]
+    /// Addresses that answered OPTIONS, by domain, with the time until which they are believed.
+    private var answered: [String: [IPAddress: Instant]] = [:]
+    /// Those, and the registrars of live bindings.
     private var learned: [String: [IPAddress: Instant]] = [:]
     private var domains: [IPAddress: Set<String>] = [:]
     private var resolvedAddresses: [String: [IPAddress]] = [:]
@@ -62,18 +66,46 @@ struct Directory {
 
     init(trunks: [TrunkSettings]) { self.trunks = trunks }
 
-    var allBindings: some Sequence<Binding> { bindings.values }
-    var bindingCount: Int { bindings.count }
+    var allBindings: some Sequence<Binding> { bindings.values.lazy.joined() }
 
     mutating func apply(_ update: DirectoryUpdate) {
         switch update {
-        case .bind(let binding):
-            bindings[binding.token] = binding
-            learn(binding.domain, binding.registrar, until: binding.expires)
-        case .unbind(let token): bindings[token] = nil
-        case .learn(let domain, let address, let until): learn(domain, address, until: until)
+        case .bind(let binding): bind(binding)
+        case .unbind(let token):
+            let gone = bindings.removeValue(forKey: token) ?? []
+            for domain in Set(gone.map(\.domain)) { relearn(domain) }
+        case .learn(let domain, let address, let until):
+            answered[domain, default: [:]][address] = max(answered[domain]?[address] ?? .zero, until)
+            learn(domain, address, until: until)
         case .resolved(let trunk, let addresses): resolvedAddresses[trunk] = addresses
         }
+    }
+
+    private mutating func bind(_ binding: Binding) {
+        var list = bindings[binding.token] ?? []
+        let place = list.firstIndex { $0.user == binding.user && $0.domain == binding.domain }
+        let last = place.map { list.remove(at: $0) }
+        bindings[binding.token] = list + [binding]
+        if let last, last.expires > binding.expires || last.registrar != binding.registrar {
+            relearn(binding.domain)
+        } else {
+            learn(binding.domain, binding.registrar, until: binding.expires)
+        }
+    }
+
+    /// The trunk's addresses age out with its bindings (design §3): what is left of them after one has gone.
+    private mutating func relearn(_ domain: String) {
+        for address in learned[domain, default: [:]].keys { forget(domain, address) }
+        learned[domain] = nil
+        for (address, until) in answered[domain] ?? [:] { learn(domain, address, until: until) }
+        for binding in allBindings where binding.domain == domain {
+            learn(domain, binding.registrar, until: binding.expires)
+        }
+    }
+
+    private mutating func forget(_ domain: String, _ address: IPAddress) {
+        domains[address]?.remove(domain)
+        if domains[address]?.isEmpty == true { domains[address] = nil }
     }
 
     private mutating func learn(_ domain: String, _ address: IPAddress, until: Instant) {
@@ -84,21 +116,28 @@ struct Directory {
 
     /// Forgets what has run out.
     mutating func sweep(at now: Instant) {
-        bindings = bindings.filter { $0.value.expires > now }
+        for (token, list) in bindings where !list.allSatisfy({ $0.expires > now }) {
+            let alive = list.filter { $0.expires > now }
+            bindings[token] = alive.isEmpty ? nil : alive
+        }
+        for (domain, addresses) in answered {
+            let alive = addresses.filter { $0.value > now }
+            answered[domain] = alive.isEmpty ? nil : alive
+        }
         for (domain, addresses) in learned {
             let alive = addresses.filter { $0.value > now }
-            for address in addresses.keys where alive[address] == nil {
-                domains[address]?.remove(domain)
-                if domains[address]?.isEmpty == true { domains[address] = nil }
-            }
+            for address in addresses.keys where alive[address] == nil { forget(domain, address) }
             learned[domain] = alive.isEmpty ? nil : alive
         }
     }
 
-    /// The live binding that a token names.
-    func binding(token: some Collection<UInt8>, at now: Instant) -> Binding? {
-        guard let binding = bindings[Array(token)], binding.expires > now else { return nil }
-        return binding
+    /// The live binding that a token names: the one whose registrar asks, where there are several.
+    func binding(token: some Collection<UInt8>, from source: IPAddress, at now: Instant) -> Binding? {
+        guard let list = bindings[Array(token)] else { return nil }
+        let alive = list.filter { $0.expires > now }
+        guard alive.count > 1 else { return alive.first }
+        return alive.first { $0.registrar == source } ?? alive.first { domains[source]?.contains($0.domain) ?? false }
+            ?? alive.first
     }
 
     // MARK: Trunks
@@ -107,6 +146,9 @@ struct Directory {
     func trunkName(domain: String, user: String? = nil) -> String {
         settings(domain: domain, user: user)?.name ?? domain
     }
+
+    /// The trunk of that name, as ``trunkName(domain:user:)`` gives it.
+    func settings(named name: String) -> TrunkSettings? { trunks.first { $0.name == name } }
 
     func settings(domain: String, user: String? = nil) -> TrunkSettings? {
         let candidates = trunks.filter { $0.domain == domain }
@@ -130,7 +172,7 @@ struct Directory {
 
     /// The live bindings of those domains.
     func bindings(domains: [String], at now: Instant) -> [Binding] {
-        bindings.values.filter { $0.expires > now && domains.contains($0.domain) }.sorted { $0.user < $1.user }
+        allBindings.filter { $0.expires > now && domains.contains($0.domain) }.sorted { $0.user < $1.user }
     }
 
     var summaries: [TrunkSummary] {
@@ -147,7 +189,7 @@ struct Directory {
             summary.addresses += addresses.keys.filter { !summary.addresses.contains($0) }
             byName[domain] = summary
         }
-        for binding in bindings.values { byName[binding.domain]?.bindings += 1 }
+        for binding in allBindings { byName[binding.domain]?.bindings += 1 }
         return byName.values.sorted { $0.name < $1.name }
     }
 }

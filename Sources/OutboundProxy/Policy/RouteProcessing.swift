@@ -9,6 +9,8 @@ struct RouteProcessing {
     private(set) var next: NameAddress?
     /// The value that a strict router moved the Request-URI to (§16.4): it becomes the Request-URI again.
     private(set) var strictTarget: NameAddress?
+    /// The Route values that are left: the way beyond us.
+    private(set) var beyond: [Range<Int>] = []
     /// Whether any Route was malformed.
     private(set) var isMalformed = false
 
@@ -23,24 +25,31 @@ struct RouteProcessing {
             values.append(value)
         }
         guard !values.isEmpty else { return }
-        if Self.comesFromStrictRouter(request, identities), let last = values.last {
+        if Self.comesFromStrictRouter(request, values, identities), let last = values.last {
             strictTarget = last
             values.removeLast()
         }
-        for value in values {
+        for (index, value) in values.enumerated() {
             guard let uri = URI(value.uri, in: request.bytes), identities.side(of: uri, in: request.bytes) != nil else {
                 next = value
+                beyond = values[index...].map(\.range)
                 return
             }
             popped.append(value)
         }
     }
 
-    /// Whether the Request-URI is a Record-Route of ours, put there by a strict router.
-    private static func comesFromStrictRouter(_ request: Message, _ identities: Identities) -> Bool {
-        guard let uri = URI(request.requestURI, in: request.bytes), uri.isLoose(in: request.bytes), uri.userInfo == nil
+    /// Whether the Request-URI is a Record-Route of ours, put there by a strict router; or a pre-loaded Route of ours
+    /// without `lr`, which makes one of the UA (§12.2.1.1): then the last Route is where the request wants to go.
+    private static func comesFromStrictRouter(
+        _ request: Message, _ values: [NameAddress], _ identities: Identities
+    ) -> Bool {
+        guard let uri = URI(request.requestURI, in: request.bytes), uri.userInfo == nil,
+            identities.side(of: uri, in: request.bytes) != nil, let last = values.last
         else { return false }
-        return identities.side(of: uri, in: request.bytes) != nil
+        guard !uri.isLoose(in: request.bytes) else { return true }
+        guard let target = URI(last.uri, in: request.bytes) else { return true }
+        return identities.side(of: target, in: request.bytes) == nil
     }
 
     /// Records the edits: our Routes go, the last one too where it became the Request-URI.

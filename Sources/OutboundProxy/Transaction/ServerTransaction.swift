@@ -46,6 +46,8 @@ final class ServerTransaction {
         let original: [UInt8]
         let sent: [UInt8]
         let token: [UInt8]
+        /// The seconds that its own `expires` asks for.
+        var expires: UInt32?
     }
 
     init(
