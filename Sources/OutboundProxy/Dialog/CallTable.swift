@@ -24,11 +24,11 @@ struct CallTable {
     /// The call that an in-dialog request from `side` belongs to, and whether its caller sent it. Tags that are right
     /// but belong to the party of the other side are none of it (security 25).
     func call(of request: Message, from side: Side) -> (call: Call, isFromCaller: Bool)? {
-        guard let from = request.fromTag, let to = request.toTag,
+        guard let to = request.toTag,
             let calls = byCallID[Array(request.bytes[request.callID])]
         else { return nil }
         for call in calls {
-            if let isFromCaller = call.isFromCaller(from: request.bytes[from], to: request.bytes[to]),
+            if let isFromCaller = call.isFromCaller(from: request.bytes[request.dialogFromTag], to: request.bytes[to]),
                 isFromCaller == (side == call.origin)
             {
                 return (call, isFromCaller)
