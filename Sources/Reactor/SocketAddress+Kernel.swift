@@ -45,7 +45,10 @@ extension SocketAddress {
     }
 
     /// Calls `body` with the address as connect(2), bind(2) and sendto(2) want it.
-    public func withKernel<Result, Failure: Error>(
+    ///
+    /// Not public: whether `sockaddr` is Glibc's or a C target's depends on which module was loaded first, so that in
+    /// one build `public import Glibc` is missing and in the next it is a warning.
+    func withKernel<Result, Failure: Error>(
         _ body: (UnsafePointer<sockaddr>, socklen_t) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         var storage = sockaddr_in6()

@@ -6,6 +6,7 @@ import Reactor
 final class LoopbackPeer {
     let address: SocketAddress
     private let descriptor: Int32
+    private let sender = RelaySender(capacity: 1)
 
     init() throws {
         let socket = try UDPSocket(binding: SocketAddress(IPAddress(v4: 0x7f00_0001), 0))
@@ -16,7 +17,11 @@ final class LoopbackPeer {
     deinit { close(descriptor) }
 
     func send(_ packet: [UInt8], to destination: SocketAddress) {
-        _ = destination.withKernel { sendto(descriptor, packet, packet.count, 0, $0, $1) }
+        var octets = packet
+        octets.withUnsafeMutableBytes {
+            sender.send($0, to: destination, from: descriptor)
+            sender.flush()
+        }
     }
 
     /// The next datagram and where it came from; nil if none comes within `milliseconds`.

@@ -1,6 +1,7 @@
 import Glibc
 import NetworkTypes
-import Reactor
+
+@testable import Reactor
 
 extension EventLoop {
     /// Runs the loop until `condition` holds at the end of a turn; false if it didn't within `limit`.

@@ -1,7 +1,8 @@
 import Glibc
 import NetworkTypes
-import Reactor
 import Testing
+
+@testable import Reactor
 
 @Suite("Packet batch")
 struct PacketBatchTests {
