@@ -6,6 +6,9 @@ struct CallTable {
     private var byCallID: [[UInt8]: [Call]] = [:]
     private(set) var count = 0
 
+    /// Gives back the memory of a time with many more calls.
+    mutating func shrink() { byCallID = Dictionary(uniqueKeysWithValues: byCallID.map { ($0.key, $0.value) }) }
+
     /// All calls, in no order.
     var all: some Sequence<Call> { byCallID.values.lazy.joined() }
 
