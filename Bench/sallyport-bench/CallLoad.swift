@@ -8,6 +8,8 @@ final class CallLoad {
         var mix: CallMix
         /// Set when all calls are to be up at once for this long; otherwise each call has its own length.
         var together: Duration?
+        /// How long the proxy is left alone before its memory is looked at for the last time.
+        var settling: Duration = .zero
     }
 
     let loop: LoadLoop
@@ -50,6 +52,7 @@ final class CallLoad {
         measurements.ownCPUSeconds = ProcessUsage.ownCPUSeconds - ownCPU
         loop.run(for: CallSettings.drain)
         loop.answerer.failOpenCalls()
+        loop.run(for: plan.settling)
         measurements.after = observe()
     }
 
