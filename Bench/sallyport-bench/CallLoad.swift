@@ -100,7 +100,8 @@ final class CallLoad {
     private func waitForEnd() throws(SystemError) {
         while loop.caller.open > 0 { try turn() }
         // An answerer whose caller died gives up its 200, then its BYE: twice 32 seconds.
-        let patience = Instant.now + Retransmission.limit * 2 + .seconds(5)
+        let expectsDeadCallers = plan.mix == .abandoned || plan.mix == .all
+        let patience = Instant.now + (expectsDeadCallers ? Retransmission.limit * 2 + .seconds(5) : .seconds(10))
         while loop.answerer.open > 0, Instant.now < patience { try turn() }
     }
 }
