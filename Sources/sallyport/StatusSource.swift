@@ -28,7 +28,8 @@ final class StatusSource: AdminSource {
     }
 
     init(
-        on loop: EventLoop, shards: [Mailbox<ShardMessage>], workers: MediaDriver, settings: ProxySettings, callLimit: Int
+        on loop: EventLoop, shards: [Mailbox<ShardMessage>], workers: MediaDriver, settings: ProxySettings,
+        callLimit: Int
     ) throws(SystemError) {
         self.loop = loop
         self.shards = shards
@@ -105,7 +106,8 @@ final class StatusSource: AdminSource {
         for (cause, count) in [
             ("not SIP", counters.droppedNotSIP), ("malformed", counters.droppedMalformed),
             ("unadmitted", counters.droppedUnadmitted), ("spoofed", counters.droppedSpoofed),
-            ("stray", counters.droppedStray), ("over budget", counters.droppedOverBudget), ("socket", shard.socketDrops),
+            ("stray", counters.droppedStray), ("over budget", counters.droppedOverBudget),
+            ("socket", shard.socketDrops),
         ] where count > 0 { status.messages.dropped[cause, default: 0] += count }
     }
 
@@ -139,7 +141,7 @@ final class StatusSource: AdminSource {
 
     private func leg(_ report: LegReport, of call: CallSummary) -> CallSnapshot.Leg {
         let side = report.leg == .caller ? call.origin : call.origin.opposite
-        var leg = CallSnapshot.Leg(side: "\(side)", local: "", remote: report.source.map { "\($0)" })
+        var leg = CallSnapshot.Leg(side: "\(side)", local: "\(report.local)", remote: report.source.map { "\($0)" })
         leg.packets = report.counters.packets
         leg.bytes = report.counters.bytes
         leg.lost = report.counters.lost

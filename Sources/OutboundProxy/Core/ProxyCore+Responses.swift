@@ -191,7 +191,7 @@ extension ProxyCore {
                     Binding(
                         token: contact.token, user: user, domain: domain, contact: contact.original,
                         pbx: server.flow.peer, registrar: registrar,
-                        expires: now + .seconds(Int64(min(seconds, 1 << 24))))))
+                        expires: seconds == 0 ? .zero : now + .seconds(Int64(min(seconds, 1 << 24))))))
         }
     }
 
@@ -214,7 +214,7 @@ extension ProxyCore {
     ) {
         for var binding in directory.bindings(domains: [domain], at: now)
         where binding.user == user && !listed.contains(where: { $0.token == binding.token }) {
-            binding.expires = now
+            binding.expires = .zero
             publish(.bind(binding))
         }
     }

@@ -31,7 +31,8 @@ public struct Binding: Hashable, Sendable {
 
 /// A change of what all shards know: applied where it was seen, and sent to the other shards.
 public enum DirectoryUpdate: Hashable, Sendable {
-    /// A binding whose time is over has gone; other AORs with the same Contact, and so the same token, stay.
+    /// A binding that expires at ``Instant/zero`` has gone; other AORs with the same Contact, and so the same token,
+    /// stay.
     case bind(Binding)
     case unbind(token: [UInt8])
     /// The address answered for the domain's trunk, which is known until then (design §3: learned trunks).
@@ -85,7 +86,8 @@ struct Directory {
         var list = bindings[binding.token] ?? []
         let place = list.firstIndex { $0.user == binding.user && $0.domain == binding.domain }
         let last = place.map { list.remove(at: $0) }
-        bindings[binding.token] = list + [binding]
+        if binding.expires > .zero { list.append(binding) }
+        bindings[binding.token] = list.isEmpty ? nil : list
         if let last, last.expires > binding.expires || last.registrar != binding.registrar {
             relearn(binding.domain)
         } else {
