@@ -114,7 +114,8 @@ extension CompareReport.Relay {
     fileprivate var row: [String] {
         let limit = mostIsGeneratorsLimit == true ? "at least " : ""
         return [name] + rates.map(\.text) + [
-            most.map { "\(limit)\(Int($0))/s" } ?? "-", String(format: "%.1f kB a call", bytesPerCall / 1000),
+            most.map { $0 > 0 ? "\(limit)\(Int($0))/s" : "not found" } ?? "-",
+            String(format: "%.1f kB a call", bytesPerCall / 1000),
         ]
     }
 }
