@@ -82,7 +82,7 @@ enum ViaSource {
                 $0.appendDecimal(source.port)
             }
         }
-        guard rport != nil || IPAddress(text: bytes[via.host]) != source.ip else { return }
+        guard rport != nil || via.address(in: bytes) != source.ip else { return }
         edits.insert(at: via.range.upperBound) {
             $0.append(contentsOf: ";received=".utf8)
             source.ip.write(into: &$0)

@@ -1,11 +1,11 @@
-import NetworkTypes
+public import NetworkTypes
 
 /// What may stand as the host of a URI or Via (RFC 3261 §25.1).
-enum HostText {
+public enum HostText {
     /// The address that `host` spells, an IPv6 literal with its brackets; nil for a name.
     ///
     /// RFC 3261's grammar puts a colon too many before an embedded IPv4 address; RFC 5118 §4.10 wants both read.
-    static func address(_ host: Range<Int>, in bytes: [UInt8]) -> IPAddress? {
+    public static func address(_ host: Range<Int>, in bytes: [UInt8]) -> IPAddress? {
         guard let last = host.last, bytes[host.lowerBound] == UInt8(ascii: "[") || bytes[last].isDigit else {
             return nil
         }

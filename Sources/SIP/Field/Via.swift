@@ -1,4 +1,4 @@
-import NetworkTypes
+public import NetworkTypes
 
 /// One Via value (RFC 3261 §20.42): `SIP/2.0/UDP host:port;branch=…;received=…;rport`.
 public struct Via: Hashable, Sendable {
@@ -21,6 +21,9 @@ public struct Via: Hashable, Sendable {
         guard let branch, branch.count > 7 else { return false }
         return bytes.equals(branch.lowerBound..<(branch.lowerBound + 7), ignoringCase: "z9hG4bK")
     }
+
+    /// The sent-by host as an address, where it is one.
+    public func address(in bytes: [UInt8]) -> IPAddress? { HostText.address(host, in: bytes) }
 
     /// Reads one value; white space around its separators is allowed, as §25.1's grammar does. The version is not
     /// looked at: a request of another one can still be answered (505).
