@@ -118,7 +118,8 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "NetworkTypes", "CShims", "MediaRelay", "Reactor", "TestSupport", "sallyport", "sallyport-bench",
+                "NetworkTypes", "CShims", "MediaRelay", "Reactor", "Config", "Admin", "TestSupport", "sallyport",
+                "sallyport-bench", .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EndToEnd", swiftSettings: strict),
     ]
