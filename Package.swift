@@ -81,8 +81,14 @@ let package = Package(
 
         .target(
             name: "TestSupport", dependencies: ["NetworkTypes"], path: "Tests/TestSupport", swiftSettings: strict),
+        // What must hold for any input: the body of the fuzz targets, and of the replay of what they have found.
+        .target(
+            name: "FuzzChecks", dependencies: ["NetworkTypes", "OutboundProxy", "SDP", "SIP"],
+            path: "Tests/Fuzz/Checks", swiftSettings: pure),
         .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "SIPTests", dependencies: ["SIP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "SIPTests", dependencies: ["FuzzChecks", "SIP", "NetworkTypes", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(name: "SDPTests", dependencies: ["SDP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "RTPTests", dependencies: ["RTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "TestSupport"], swiftSettings: strict),
@@ -124,3 +130,13 @@ let package = Package(
             path: "Tests/EndToEnd", swiftSettings: strict),
     ]
 )
+
+// Fuzz targets (Tests/Fuzz/run): libFuzzer brings the main function, so nothing else can be built along with them.
+if Context.environment["SALLYPORT_FUZZ"] != nil {
+    for name in ["FuzzMessage", "FuzzURI", "FuzzSDP", "FuzzProxy"] {
+        package.targets.append(
+            .executableTarget(
+                name: name, dependencies: ["FuzzChecks"], path: "Tests/Fuzz/\(name)",
+                swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+    }
+}

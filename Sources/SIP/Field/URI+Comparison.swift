@@ -43,10 +43,12 @@ extension URI {
         _ list: [Parameters.Parameter], _ mine: Octets, _ otherList: [Parameters.Parameter], _ others: Octets
     ) -> Bool {
         list.allSatisfy { parameter in
-            let twin = otherList.first { mine.equal(parameter.name, to: others, $0.name, ignoringCase: true) }
-            guard let twin else { return !mustBeInBoth(parameter.name, mine) }
-            return (parameter.value == nil) == (twin.value == nil)
-                && mine.equal(parameter.value ?? 0..<0, to: others, twin.value ?? 0..<0, ignoringCase: true)
+            let twins = otherList.filter { mine.equal(parameter.name, to: others, $0.name, ignoringCase: true) }
+            if twins.isEmpty { return !mustBeInBoth(parameter.name, mine) }
+            return twins.contains {
+                (parameter.value == nil) == ($0.value == nil)
+                    && mine.equal(parameter.value ?? 0..<0, to: others, $0.value ?? 0..<0, ignoringCase: true)
+            }
         }
     }
 
