@@ -74,6 +74,9 @@ let package = Package(
             dependencies: ["CAllocationCounter", "CShims", "MediaRelay", "NetworkTypes"],
             path: "Bench/RelayBench",
             swiftSettings: strict),
+        .executableTarget(
+            name: "ParserBench", dependencies: ["CAllocationCounter", "SIP"], path: "Bench/ParserBench",
+            swiftSettings: strict),
         .target(name: "CAllocationCounter", path: "Bench/CAllocationCounter"),
 
         .target(
@@ -85,7 +88,8 @@ let package = Package(
         .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "OutboundProxyTests",
-            dependencies: ["OutboundProxy", "SIP", "TLS", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+            dependencies: ["OutboundProxy", "SIP", "TLS", "NetworkTypes", "Reactor", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "MediaRelayTests",
             dependencies: ["CAllocationCounter", "MediaRelay", "SDP", "RTP", "NetworkTypes", "TestSupport"],
@@ -100,9 +104,23 @@ let package = Package(
             name: "AdminTests", dependencies: ["Admin", "Reactor", "NetworkTypes", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "StateTests",
+            dependencies: ["sallyport", "OutboundProxy", "NetworkTypes", "Reactor", "TLS", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "BenchTests", dependencies: ["sallyport-bench", "NetworkTypes"], swiftSettings: strict),
         .testTarget(
-            name: "EndToEnd", dependencies: ["NetworkTypes", "CShims", "TestSupport", "sallyport", "sallyport-bench"],
+            name: "CommandLineTests",
+            dependencies: [
+                "sallyport", "Config", "NetworkTypes", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "EndToEnd",
+            dependencies: [
+                "NetworkTypes", "CShims", "MediaRelay", "Reactor", "Config", "Admin", "TestSupport", "sallyport",
+                "sallyport-bench", .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Tests/EndToEnd", swiftSettings: strict),
     ]
 )

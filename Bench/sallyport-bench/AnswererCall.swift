@@ -67,7 +67,7 @@ final class AnswererCall: TimedCall {
         guard let address = SessionDescription.audioAddress(in: request.bytes[request.body]) else {
             return fail("INVITE without usable SDP")
         }
-        let expected = agent.settings.mediaAddressSeen(by: .answerer)
+        let expected = agent.settings.mediaAddress(seenFrom: agent.side)
         if address.ip != expected { fail("the offer's SDP names \(address.ip) instead of \(expected)") }
         offered = address
     }
@@ -101,14 +101,14 @@ final class AnswererCall: TimedCall {
         switch settings.audio {
         case .none: return []
         case .stamped where plan.hasMedia, .tones where plan.hasMedia:
-            let stream = try agent.media.open(call: number, end: .answerer, on: settings.answerer.ip)
+            let stream = try agent.media.open(call: number, end: .answerer, on: agent.address.ip)
             if settings.audio == .tones { stream.tone = ToneExchange(end: .answerer) }
             if let offered { stream.connect(to: offered) }
             port = stream.socket.address.port
             self.stream = stream
         default: port = agent.media.portWithoutSocket()
         }
-        let address = SocketAddress(settings.answerer.ip, port)
+        let address = SocketAddress(agent.address.ip, port)
         return SessionDescription.text(audioAt: address, packetTime: settings.packetTime)
     }
 

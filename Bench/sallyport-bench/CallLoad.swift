@@ -8,6 +8,8 @@ final class CallLoad {
         var mix: CallMix
         /// Set when all calls are to be up at once for this long; otherwise each call has its own length.
         var together: Duration?
+        /// How long the proxy is left alone before its memory is looked at for the last time.
+        var settling: Duration = .zero
     }
 
     let loop: LoadLoop
@@ -27,6 +29,8 @@ final class CallLoad {
         var steadyCPUSeconds: Double?
         var steadyPackets: UInt64 = 0
         var seconds = 0.0
+        /// What the generator itself used.
+        var ownCPUSeconds = 0.0
     }
 
     init(loop: LoadLoop, plan: Plan, progress: ProgressLine, observe: @escaping () -> ProcessUsage?) {
@@ -39,13 +43,16 @@ final class CallLoad {
     /// Makes all calls; returns when the last one is over.
     func run() throws(SystemError) {
         measurements.before = observe()
+        let ownCPU = ProcessUsage.ownCPUSeconds
         startedAt = .now
         while placed < plan.calls { try turn() }
         if let hold = plan.together { try holdTogether(for: hold) }
         try waitForEnd()
         measurements.seconds = (Instant.now - startedAt).seconds
+        measurements.ownCPUSeconds = ProcessUsage.ownCPUSeconds - ownCPU
         loop.run(for: CallSettings.drain)
         loop.answerer.failOpenCalls()
+        loop.run(for: plan.settling)
         measurements.after = observe()
     }
 
@@ -93,7 +100,8 @@ final class CallLoad {
     private func waitForEnd() throws(SystemError) {
         while loop.caller.open > 0 { try turn() }
         // An answerer whose caller died gives up its 200, then its BYE: twice 32 seconds.
-        let patience = Instant.now + Retransmission.limit * 2 + .seconds(5)
+        let expectsDeadCallers = plan.mix == .abandoned || plan.mix == .all
+        let patience = Instant.now + (expectsDeadCallers ? Retransmission.limit * 2 + .seconds(5) : .seconds(10))
         while loop.answerer.open > 0, Instant.now < patience { try turn() }
     }
 }

@@ -15,13 +15,15 @@ extension CallReport {
         oneWay = Times(media.latency)
         tones = Tones(totals)
         self.registered = registered
-        proxy = ProxyCost(load.measurements, calls: board.attempted, packets: totals.sent)
+        proxy = ProxyCost(load.measurements, calls: board.attempted)
         generator = Generator(
             worstDelayMilliseconds: Double(media.worstDelay) / 1e6, skippedSlices: media.skippedSlices,
-            droppedAtOwnSockets: media.ownDrops(), refusedByOwnKernel: totals.refused)
+            droppedAtOwnSockets: media.ownDrops(), refusedByOwnKernel: totals.refused,
+            cpuShare: load.measurements.ownCPUSeconds / max(0.001, seconds))
         passed =
             failed == 0 && registered != false && tones?.allHeard != false && packets.ofWrongCall == 0
-            && packets.fromWrongAddress == 0 && (allowsLoss || packets.lost == 0)
+            && packets.fromWrongAddress == 0
+            && (allowsLoss || packets.lost == 0 && packets.reportsReceived == packets.reportsSent)
     }
 }
 
@@ -29,6 +31,7 @@ extension CallReport.Packets {
     init(_ totals: MediaTotals) {
         (sent, received, lost) = (totals.sent, totals.received.packets, totals.lost)
         (duplicates, reordered) = (totals.received.duplicates, totals.received.reordered)
+        (reportsSent, reportsReceived) = (totals.reportsSent, totals.reportsReceived)
         (fromWrongAddress, ofWrongCall) = (totals.received.wrongSource, totals.received.wrongCall)
     }
 }
@@ -44,18 +47,17 @@ extension CallReport.Tones {
 }
 
 extension CallReport.ProxyCost {
-    init?(_ measured: CallLoad.Measurements, calls: Int, packets: UInt64) {
+    init?(_ measured: CallLoad.Measurements, calls: Int) {
         guard let before = measured.before, let after = measured.after, calls > 0 else { return nil }
         let most = measured.most ?? after
         let seconds = after.cpuSeconds - before.cpuSeconds
         cpuMillisecondsPerCall = seconds * 1000 / Double(calls)
-        // While all calls are merely held, packets are all there is to do; else the set-up is in the figure too.
+        // Only while all calls are merely held are packets all there is to do.
         if let steady = measured.steadyCPUSeconds, measured.steadyPackets > 0 {
             cpuSecondsPerMillionPackets = steady * 1e6 / Double(measured.steadyPackets)
-        } else if packets > 0 {
-            cpuSecondsPerMillionPackets = seconds * 1e6 / Double(packets)
         }
-        (memoryBefore, memoryAtMost, memoryAfter) = (before.memoryBytes, most.memoryBytes, after.memoryBytes)
+        (memoryBefore, memoryAfter) = (before.memoryBytes, after.memoryBytes)
+        memoryAtMost = max(before.memoryBytes, most.memoryBytes, after.memoryBytes)
         if measured.mostUp >= 10, most.memoryBytes > before.memoryBytes {
             bytesPerCall = Double(most.memoryBytes - before.memoryBytes) / Double(measured.mostUp)
         }

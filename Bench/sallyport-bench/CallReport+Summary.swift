@@ -45,6 +45,9 @@ extension CallReport {
         ]
         if retransmissions > 0 { lines.append("              \(retransmissions) messages were sent again") }
         if packets.sent > 0 { lines += packetLines }
+        if packets.reportsSent > 0 {
+            lines.append("RTCP          \(packets.reportsSent) reports sent, \(packets.reportsReceived) received")
+        }
         if let tones {
             let heard = tones.callersHearing + tones.answerersHearing
             lines.append("tones         heard by \(heard) of \(tones.callersListening + tones.answerersListening) ends")
@@ -95,7 +98,7 @@ extension CallReport.Generator {
     fileprivate var line: String {
         let limit = skippedSlices > 0 ? "; it was too slow for this load" : ""
         return String(
-            format: "generator     at most %.1f ms behind schedule, %llu datagrams dropped at its own sockets%@",
-            worstDelayMilliseconds, droppedAtOwnSockets, limit)
+            format: "generator     %.0f %% of a core, at most %.1f ms behind schedule, %llu datagrams dropped here%@",
+            cpuShare * 100, worstDelayMilliseconds, droppedAtOwnSockets, limit)
     }
 }

@@ -29,6 +29,8 @@ struct CallReport: Codable {
         var reordered: UInt64
         var fromWrongAddress: UInt64
         var ofWrongCall: UInt64
+        var reportsSent: UInt64
+        var reportsReceived: UInt64
     }
 
     struct Tones: Codable {
@@ -57,6 +59,8 @@ struct CallReport: Codable {
         var skippedSlices: Int64
         var droppedAtOwnSockets: UInt64
         var refusedByOwnKernel: UInt64
+        /// The share of one core that the generator needed.
+        var cpuShare: Double
     }
 }
 

@@ -5,14 +5,18 @@ struct CallSettings {
     /// What an end does with audio.
     enum Audio { case none, describedOnly, stamped, tones }
 
-    /// The caller's and the answerer's own SIP addresses.
-    var caller: SocketAddress
-    var answerer: SocketAddress
+    /// The generator's own SIP addresses: that of its PBX and that of its ITSP.
+    var inside: SocketAddress
+    var outside: SocketAddress
+    /// Whether the ITSP calls the PBX, by the Contact that the PBX registered.
+    var isInbound = false
     /// The proxy's two doors; nil when the caller talks straight to the answerer.
     var proxy: (inside: SocketAddress, outside: SocketAddress)?
     var audio: Audio
     /// Audio in one packet, in milliseconds.
     var packetTime = 20
+    /// Whether each end reports by RTCP every five seconds, first after one.
+    var sendsRTCP = false
     /// How long an answered call lasts; nil: until the run says so.
     var hold: Duration?
     /// How long the answerer lets it ring before it answers.
@@ -26,15 +30,16 @@ struct CallSettings {
         return audio == .stamped || audio == .tones ? hold + Self.drain : hold
     }
 
-    func address(of end: CallEnd) -> SocketAddress { end == .caller ? caller : answerer }
+    /// On which side of the proxy an end is.
+    func side(of end: CallEnd) -> Side { (end == .caller) == isInbound ? .outside : .inside }
 
-    /// The address that `end` must find in SDP: the proxy's on its own side.
-    func mediaAddressSeen(by end: CallEnd) -> IPAddress {
-        guard let proxy else { return address(of: end.opposite).ip }
-        return end == .caller ? proxy.inside.ip : proxy.outside.ip
+    func address(of side: Side) -> SocketAddress { side == .inside ? inside : outside }
+
+    /// The address that is to be found in SDP on a side: the proxy's.
+    func mediaAddress(seenFrom side: Side) -> IPAddress {
+        guard let proxy else { return address(of: side.opposite).ip }
+        return side == .inside ? proxy.inside.ip : proxy.outside.ip
     }
-
-    var firstHop: SocketAddress { proxy?.inside ?? answerer }
 
     /// Packets each way in a call of limited length.
     var framesPerCall: UInt64 {

@@ -34,9 +34,14 @@ final class CallerCall: TimedCall {
         self.plan = plan
         self.agent = agent
         callID = agent.callID(for: number)
+        let user = "\(plan.rawValue).\(number)"
+        (requestURI, firstHop) = agent.target(user: user)
+        to = Array("<sip:\(user)@\(agent.settings.outside)>".utf8)
     }
 
-    private var requestURI: [UInt8] { Array("sip:\(plan.rawValue).\(number)@\(agent.settings.answerer)".utf8) }
+    private let requestURI: [UInt8]
+    private let firstHop: SocketAddress
+    private let to: [UInt8]
     private var from: [UInt8] { Array("<".utf8) + agent.contactURI + Array(">;tag=".utf8) + agent.tag(for: number) }
 
     private func fail(_ reason: String) { agent.scoreboard.fail(number, reason) }
@@ -47,11 +52,11 @@ final class CallerCall: TimedCall {
     func start(at now: Instant) throws(SystemError) {
         let sdp = try offer()
         let branch = agent.newBranch()
-        var builder = request(.invite, branch: branch, to: Array("<".utf8) + requestURI + Array(">".utf8))
+        var builder = request(.invite, branch: branch, to: to)
         builder.field("Contact", agent.contact)
         builder.field("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS")
         let message = builder.finish(sdp: sdp)
-        let destination = agent.settings.firstHop
+        let destination = firstHop
         invite = ClientTransaction(
             method: .invite, branch: branch, number: 1,
             retransmission: Retransmission(of: message, to: destination, isInvite: true, at: now))
@@ -65,13 +70,13 @@ final class CallerCall: TimedCall {
         switch settings.audio {
         case .none: return []
         case .stamped where plan.hasMedia, .tones where plan.hasMedia:
-            let stream = try agent.media.open(call: number, end: .caller, on: settings.caller.ip)
+            let stream = try agent.media.open(call: number, end: .caller, on: agent.address.ip)
             if settings.audio == .tones { stream.tone = ToneExchange(end: .caller) }
             port = stream.socket.address.port
             self.stream = stream
         default: port = agent.media.portWithoutSocket()
         }
-        let address = SocketAddress(settings.caller.ip, port)
+        let address = SocketAddress(agent.address.ip, port)
         return SessionDescription.text(audioAt: address, packetTime: settings.packetTime)
     }
 
@@ -79,7 +84,7 @@ final class CallerCall: TimedCall {
     private func request(_ method: SIPMethod, branch: [UInt8], to: [UInt8]) -> MessageBuilder {
         var builder = MessageBuilder(method, uri: requestURI)
         builder.field("Via", agent.via(branch: branch))
-        if let proxy = agent.settings.proxy { builder.field("Route", Array("<sip:\(proxy.inside);lr>".utf8)) }
+        if let route = agent.outboundProxy { builder.field("Route", route) }
         builder.field("Max-Forwards", "70")
         builder.field("From", from)
         builder.field("To", to)
@@ -118,6 +123,7 @@ final class CallerCall: TimedCall {
         actAt = .distantFuture
         switch state {
         case .ringing: cancel(at: now)
+        case .up where plan.isEndedByAnswerer: end("the answerer's BYE never came")
         case .up: sendBYE(at: now)
         case .over, .dead: agent.forget(self)
         case .calling, .cancelling, .hangingUp: break
@@ -126,9 +132,9 @@ final class CallerCall: TimedCall {
 
     // MARK: Ending
 
-    /// Hangs up at a moment to come, if the call is up and this end is to do it.
+    /// Hangs up at a moment to come, or, where the answerer is to do it, gives up waiting a good while later.
     func hangUp(at moment: Instant) {
-        if state == .up, !plan.isEndedByAnswerer { actAt = moment }
+        if state == .up { actAt = plan.isEndedByAnswerer ? moment + .seconds(40) : moment }
     }
 
     private func cancel(at now: Instant) {
@@ -136,8 +142,8 @@ final class CallerCall: TimedCall {
         state = .cancelling
         // CANCEL is sent like the INVITE it cancels: same URI, Via, Route, To (RFC 3261 §9.1).
         var builder = request(
-            .cancel, branch: invite.branch, to: Array("<".utf8) + requestURI + Array(">".utf8))
-        ending = send(builder.finish(), .cancel, branch: invite.branch, number: 1, to: agent.settings.firstHop, at: now)
+            .cancel, branch: invite.branch, to: to)
+        ending = send(builder.finish(), .cancel, branch: invite.branch, number: 1, to: firstHop, at: now)
     }
 
     private func sendBYE(at now: Instant) {
@@ -257,7 +263,7 @@ extension CallerCall {
         guard let address = SessionDescription.audioAddress(in: response.bytes[response.body]) else {
             return fail("200 without usable SDP")
         }
-        let expected = agent.settings.mediaAddressSeen(by: .caller)
+        let expected = agent.settings.mediaAddress(seenFrom: agent.side)
         if address.ip != expected { fail("the answer's SDP names \(address.ip) instead of \(expected)") }
         guard let stream else { return }
         stream.connect(to: address)
@@ -269,8 +275,8 @@ extension CallerCall {
         // The ACK for a refusal belongs to the INVITE's transaction: same branch, the response's To (RFC 3261 §17.1.1.3).
         var builder = request(.ack, branch: invite.branch, to: response.slice(response[.to]))
         let message = builder.finish()
-        acknowledgement = (message, agent.settings.firstHop)
-        agent.send(message, to: agent.settings.firstHop)
+        acknowledgement = (message, firstHop)
+        agent.send(message, to: firstHop)
         self.invite = nil
         end(plan.expects(status) ? nil : "INVITE was answered \(status) (planned: \(plan.rawValue))")
     }

@@ -8,6 +8,8 @@ final class LoadLoop {
     let caller: UserAgentCaller
     let answerer: UserAgentAnswerer
 
+    var insideAgent: UserAgent { caller.side == .inside ? caller : answerer }
+
     private let poller: Poller
     private static let callerToken = UInt64.max
     private static let answererToken = UInt64.max - 1
@@ -15,7 +17,8 @@ final class LoadLoop {
     init(settings: CallSettings, mediaPorts: ClosedRange<UInt16>) throws(SystemError) {
         self.settings = settings
         poller = try Poller()
-        media = MediaEngine(poller: poller, packetTime: settings.packetTime, ports: mediaPorts)
+        media = MediaEngine(
+            poller: poller, packetTime: settings.packetTime, ports: mediaPorts, sendsRTCP: settings.sendsRTCP)
         let runID = Array(String(UInt32.random(in: .min ... .max), radix: 16).utf8)
         caller = try UserAgentCaller(
             .caller, settings: settings, scoreboard: scoreboard, media: media, runID: runID)
@@ -29,6 +32,7 @@ final class LoadLoop {
     func turn(until deadline: Instant) {
         let now = Instant.now
         media.sendDue(at: now)
+        media.reportDue(at: now)
         caller.handleTimeouts(at: now)
         answerer.handleTimeouts(at: now)
         let next = min(deadline, media.nextDeadline, caller.nextDeadline, answerer.nextDeadline)

@@ -2,6 +2,13 @@ import NetworkTypes
 
 /// Even ports for RTP, taken in turn from a range, so that a port is not used again right after its call.
 struct MediaPorts {
+    /// The sockets of one end of a call.
+    struct Pair {
+        let rtp: UDPSocket
+        /// At the next port above.
+        let rtcp: UDPSocket?
+    }
+
     let range: ClosedRange<UInt16>
     private var next: UInt16
 
@@ -18,11 +25,17 @@ struct MediaPorts {
         return port
     }
 
-    /// Binds a socket to the next port that is free on `ip`.
-    mutating func bind(on ip: IPAddress) throws(SystemError) -> UDPSocket {
+    /// Binds to the next port that is free on `ip`, and to the one above it for RTCP.
+    mutating func bind(on ip: IPAddress, withRTCP: Bool) throws(SystemError) -> Pair {
         var failure: SystemError?
         for _ in 0..<max(1, range.count / 2) {
-            do { return try UDPSocket(ip: ip, port: take(), receiveBuffer: 1 << 18) } catch { failure = error }
+            let port = take()
+            do {
+                let rtp = try UDPSocket(ip: ip, port: port, receiveBuffer: 1 << 18)
+                return Pair(rtp: rtp, rtcp: withRTCP ? try UDPSocket(ip: ip, port: port + 1) : nil)
+            } catch {
+                failure = error
+            }
             if let failure, !failure.isAddressInUse { throw failure }
         }
         throw failure ?? SystemError(code: 0, doing: "bind a media socket")

@@ -9,6 +9,17 @@ struct ProcessUsage {
     var memoryBytes: UInt64 = 0
     var descriptors = 0
 
+    /// The sum over several processes; nil when there are none, or one is gone.
+    init?(of pids: [pid_t]) {
+        if pids.isEmpty { return nil }
+        for pid in pids {
+            guard let usage = ProcessUsage(of: pid) else { return nil }
+            cpuSeconds += usage.cpuSeconds
+            memoryBytes += usage.memoryBytes
+            descriptors += usage.descriptors
+        }
+    }
+
     /// Nil when the process is gone.
     init?(of pid: pid_t) {
         guard let first = ProcessStatus(pid) else { return nil }
@@ -16,6 +27,13 @@ struct ProcessUsage {
         for child in Self.descendants(of: pid) {
             if let status = ProcessStatus(child) { add(status) }
         }
+    }
+
+    /// User and system time of this very process.
+    static var ownCPUSeconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     private mutating func add(_ status: ProcessStatus) {

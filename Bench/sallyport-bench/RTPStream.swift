@@ -5,6 +5,8 @@ final class RTPStream {
     let call: UInt32
     let end: CallEnd
     let socket: UDPSocket
+    /// The socket at the next port, when the stream sends RTCP.
+    let control: UDPSocket?
     /// Where the stream's packets go and where the other end's must come from: the address in the SDP received.
     private(set) var remote: SocketAddress?
     /// The other end's stream, once both exist.
@@ -16,6 +18,8 @@ final class RTPStream {
     /// Packets that the generator's own kernel did not take; their numbers go to the next ones.
     private(set) var refused: UInt64 = 0
     private(set) var received = ReceivedCounters()
+    private(set) var reportsSent: UInt64 = 0
+    private(set) var reportsReceived: UInt64 = 0
     /// Frames yet to be sent; 0 while silent.
     var framesLeft: UInt64 = 0
     /// Where the engine keeps the stream.
@@ -25,10 +29,11 @@ final class RTPStream {
     private var remotePort: UInt16 = 0
     private var window = SequenceWindow()
 
-    init(call: UInt32, end: CallEnd, socket: UDPSocket, slot: Int) {
+    init(call: UInt32, end: CallEnd, sockets: MediaPorts.Pair, slot: Int) {
         self.call = call
         self.end = end
-        self.socket = socket
+        socket = sockets.rtp
+        control = sockets.rtcp
         self.slot = slot
     }
 
@@ -37,6 +42,8 @@ final class RTPStream {
         guard let ip = address.ip.v4 else { return }
         (remote, remoteIP, remotePort) = (address, ip, address.port)
     }
+
+    private var ssrc: UInt32 { call << 1 | end.rawValue }
 
     /// Forgets what was counted, so that a new measurement begins. Both ends are reset while nothing is on its way.
     func resetCounters() {
@@ -83,7 +90,7 @@ extension RTPStream {
         let samples = milliseconds * Self.samplesPerMillisecond
         let header = RTPHeader(
             marker: sent == 0, payloadType: 0, sequenceNumber: UInt16(truncatingIfNeeded: sent),
-            timestamp: UInt32(truncatingIfNeeded: sent * samples), ssrc: call << 1 | end.rawValue)
+            timestamp: UInt32(truncatingIfNeeded: sent * samples), ssrc: ssrc)
         header.write(to: packet)
         let payload = UnsafeMutableRawBufferPointer(rebasing: packet[RTPHeader.size...])
         if tone != nil {
@@ -95,6 +102,30 @@ extension RTPStream {
 
     func countSent(accepted: Bool) {
         if accepted { sent += 1 } else { refused += 1 }
+    }
+}
+
+// MARK: RTCP
+
+extension RTPStream {
+    /// Sends a sender report to the port above the other end's.
+    func sendReport(at realtime: Int64) {
+        guard let control, let remote, remote.port < .max else { return }
+        let report = SenderReport(
+            ssrc: ssrc, sent: realtime, packets: UInt32(truncatingIfNeeded: sent),
+            octets: UInt32(truncatingIfNeeded: sent * 160))
+        if control.send(report.bytes, to: SocketAddress(remote.ip, remote.port + 1)) { reportsSent += 1 }
+    }
+
+    /// Takes in a datagram at the RTCP port.
+    func acceptReport(_ bytes: UnsafeRawBufferPointer, from source: SocketAddress) {
+        guard let remote, remote.port < .max, source == SocketAddress(remote.ip, remote.port + 1) else {
+            return received.wrongSource += 1
+        }
+        guard SenderReport.ssrc(of: bytes) == call << 1 | end.opposite.rawValue else {
+            return received.wrongCall += 1
+        }
+        reportsReceived += 1
     }
 }
 

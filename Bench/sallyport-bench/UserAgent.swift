@@ -4,6 +4,7 @@ import NetworkTypes
 /// What the two kinds of user agent share: a socket, branches and tags, and the deadlines of their calls.
 class UserAgent {
     let end: CallEnd
+    let side: Side
     let settings: CallSettings
     let scoreboard: Scoreboard
     let media: MediaEngine
@@ -29,9 +30,23 @@ class UserAgent {
         self.scoreboard = scoreboard
         self.media = media
         self.runID = runID
-        let address = settings.address(of: end)
+        side = settings.side(of: end)
+        let address = settings.address(of: side)
         socket = try UDPSocket(ip: address.ip, port: address.port, receiveBuffer: 8 << 20)
         contactURI = Array("sip:\(end)@\(socket.address)".utf8)
+    }
+
+    /// Gets messages that belong to no call.
+    var onOtherMessage: ((ReceivedMessage) -> Void)?
+    /// The Contact URI that was registered with this user agent as a registrar.
+    private(set) var registered: [UInt8]?
+
+    final var address: SocketAddress { socket.address }
+
+    /// The route that a PBX puts before its requests.
+    final var outboundProxy: [UInt8]? {
+        guard side == .inside, let proxy = settings.proxy else { return nil }
+        return Array("<sip:\(proxy.inside);lr>".utf8)
     }
 
     /// Takes in one message; a subclass knows what it means.
@@ -75,6 +90,34 @@ class UserAgent {
         let hops = request[.maxForwards].flatMap { request.bytes.decimal($0, as: UInt16.self) }
         let most: UInt16 = settings.proxy == nil ? 70 : 69
         return hops.map { $0 <= most } == true ? nil : "no Max-Forwards, or one that was not counted down"
+    }
+
+    // MARK: Outside calls
+
+    /// A message that belongs to no call.
+    final func handleOther(_ message: ReceivedMessage, from source: SocketAddress) {
+        switch message.start {
+        case .request(.register, _): register(message, from: source)
+        case .request(.ack, _): break
+        case .request(.options, _): respond(200, "OK", to: message, from: source)
+        case .request: respond(481, "Call/Transaction Does Not Exist", to: message, from: source)
+        case .response: if let onOtherMessage { onOtherMessage(message) } else { scoreboard.strays += 1 }
+        }
+    }
+
+    /// A registrar that grants what it is asked: the Contact comes back as it was received.
+    private func register(_ request: ReceivedMessage, from source: SocketAddress) {
+        var builder = MessageBuilder(status: 200, reason: "OK", to: request, tag: runID)
+        for contact in request.values(.contact) {
+            registered = request.slice(request.uri(of: contact))
+            builder.field("Contact", request.slice(contact), Array(";expires=3600".utf8))
+        }
+        send(builder.finish(), to: responseDestination(request, from: source))
+    }
+
+    final func respond(_ status: Int, _ reason: StaticString, to request: ReceivedMessage, from source: SocketAddress) {
+        var builder = MessageBuilder(status: status, reason: reason, to: request, tag: runID)
+        send(builder.finish(), to: responseDestination(request, from: source))
     }
 
     // MARK: Names

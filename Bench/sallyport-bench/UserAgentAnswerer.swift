@@ -36,7 +36,7 @@ final class UserAgentAnswerer: UserAgent {
         let call = calls[message.slice(callID)]
         switch message.start {
         case .response(let status):
-            guard let call else { return scoreboard.strays += 1 }
+            guard let call else { return handleOther(message, from: source) }
             call.handle(response: message, status: status, at: now)
             schedule(call)
         case .request(let method, let uri):
@@ -52,13 +52,8 @@ final class UserAgentAnswerer: UserAgent {
     private func handleFirst(
         _ method: SIPMethod, _ uri: Range<Int>, _ request: ReceivedMessage, from source: SocketAddress, at now: Instant
     ) {
-        switch method {
-        case .invite: accept(request, uri, from: source, at: now)
-        case .register: register(request, from: source)
-        case .ack: break
-        case .options: respond(200, "OK", to: request, from: source)
-        default: respond(481, "Call/Transaction Does Not Exist", to: request, from: source)
-        }
+        if method == .invite { return accept(request, uri, from: source, at: now) }
+        handleOther(request, from: source)
     }
 
     private func accept(_ request: ReceivedMessage, _ uri: Range<Int>, from source: SocketAddress, at now: Instant) {
@@ -66,6 +61,9 @@ final class UserAgentAnswerer: UserAgent {
             return respond(404, "Not Found", to: request, from: source)
         }
         if plan == .silence { return }
+        if SIPURI(request.slice(uri))?.address != address {
+            scoreboard.fail(number, "INVITE to \(request.text(uri)) instead of our Contact")
+        }
         if request[.route] != nil { scoreboard.fail(number, "INVITE with a Route left in it") }
         if settings.proxy != nil, request[.recordRoute] == nil {
             scoreboard.fail(number, "INVITE without Record-Route")
@@ -84,20 +82,5 @@ final class UserAgentAnswerer: UserAgent {
         guard words.count == 2, let plan = CallPlan(rawValue: String(words[0])), let number = UInt32(words[1])
         else { return nil }
         return (plan, number)
-    }
-
-    /// A registrar that grants what it is asked: the Contact comes back as it was received.
-    private func register(_ request: ReceivedMessage, from source: SocketAddress) {
-        var builder = MessageBuilder(status: 200, reason: "OK", to: request, tag: runID)
-        for contact in request.values(.contact) {
-            builder.field("Contact", request.slice(contact), Array(";expires=3600".utf8))
-        }
-        send(builder.finish(), to: responseDestination(request, from: source))
-    }
-
-    private func respond(_ status: Int, _ reason: StaticString, to request: ReceivedMessage, from source: SocketAddress)
-    {
-        var builder = MessageBuilder(status: status, reason: reason, to: request, tag: runID)
-        send(builder.finish(), to: responseDestination(request, from: source))
     }
 }

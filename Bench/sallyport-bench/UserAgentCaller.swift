@@ -5,8 +5,6 @@ final class UserAgentCaller: UserAgent {
     private var calls: [UInt32: CallerCall] = [:]
     /// Calls that are not over.
     private(set) var open = 0
-    /// Gets messages that belong to no call.
-    var onOtherMessage: ((ReceivedMessage) -> Void)?
 
     /// Places a call.
     func place(_ number: UInt32, _ plan: CallPlan, at now: Instant) throws(SystemError) {
@@ -36,12 +34,21 @@ final class UserAgentCaller: UserAgent {
 
     func forget(_ call: CallerCall) { calls[call.number] = nil }
 
+    /// The Request-URI for a user, and where to send: a PBX calls the ITSP's number through its outbound proxy, an ITSP
+    /// calls the Contact that was registered with it, with the number dialled in place of the user.
+    func target(user: String) -> (uri: [UInt8], firstHop: SocketAddress) {
+        let usual = Array("sip:\(user)@\(settings.address(of: side.opposite))".utf8)
+        guard side == .outside else { return (usual, settings.proxy?.inside ?? settings.outside) }
+        guard let registered, let firstHop = SIPURI(registered)?.address else { return (usual, settings.inside) }
+        let host = registered.firstIndex(of: UInt8(ascii: "@")).map { $0 + 1 } ?? 4
+        return (Array("sip:\(user)@".utf8) + registered[host...], firstHop)
+    }
+
     func callID(for number: UInt32) -> [UInt8] { Array("\(number).".utf8) + runID + Array("@sallyport-bench".utf8) }
 
     override func handle(_ message: ReceivedMessage, from source: SocketAddress, arrived: Int64, at now: Instant) {
         guard let value = message[.callID], let call = call(message.slice(value)) else {
-            if let onOtherMessage { onOtherMessage(message) } else { scoreboard.strays += 1 }
-            return
+            return handleOther(message, from: source)
         }
         switch message.start {
         case .response(let status): call.handle(response: message, status: status, arrived: arrived, at: now)

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CShims.h"
+#include <malloc.h>
 #include <errno.h>
 #include <linux/sock_diag.h>
 #include <netdb.h>
@@ -8,10 +9,26 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 
+#define SAME(ours, our_field, theirs, their_field) \
+    _Static_assert(offsetof(ours, our_field) == offsetof(theirs, their_field), #ours " is laid out like " #theirs)
+_Static_assert(sizeof(CShims_part) == sizeof(struct iovec), "CShims_part is struct iovec");
+SAME(CShims_part, bytes, struct iovec, iov_base);
+SAME(CShims_part, length, struct iovec, iov_len);
+_Static_assert(sizeof(CShims_message_header) == sizeof(struct msghdr), "CShims_message_header is struct msghdr");
+SAME(CShims_message_header, address, struct msghdr, msg_name);
+SAME(CShims_message_header, address_length, struct msghdr, msg_namelen);
+SAME(CShims_message_header, parts, struct msghdr, msg_iov);
+SAME(CShims_message_header, part_count, struct msghdr, msg_iovlen);
+SAME(CShims_message_header, control, struct msghdr, msg_control);
+SAME(CShims_message_header, control_length, struct msghdr, msg_controllen);
+SAME(CShims_message_header, flags, struct msghdr, msg_flags);
 _Static_assert(sizeof(CShims_message) == sizeof(struct mmsghdr), "CShims_message is struct mmsghdr");
-_Static_assert(offsetof(CShims_message, length) == offsetof(struct mmsghdr, msg_len), "and laid out like it");
+SAME(CShims_message, header, struct mmsghdr, msg_hdr);
+SAME(CShims_message, length, struct mmsghdr, msg_len);
 
 int64_t CShims_monotonic_nanoseconds(void) {
     struct timespec now;
@@ -25,6 +42,30 @@ int CShims_recvmmsg(int descriptor, CShims_message *messages, uint32_t count) {
 
 int CShims_sendmmsg(int descriptor, CShims_message *messages, uint32_t count) {
     return sendmmsg(descriptor, (struct mmsghdr *)messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+int CShims_receive(int descriptor, CShims_message *message) {
+    CShims_part *part = message->header.parts;
+    ssize_t length = recvfrom(descriptor, part->bytes, part->length, MSG_DONTWAIT | MSG_TRUNC, message->header.address,
+                              &message->header.address_length);
+    if (length < 0) return -1;
+    message->length = (uint32_t)length;
+    message->header.flags = (size_t)length > part->length ? MSG_TRUNC : 0;
+    return 1;
+}
+
+int CShims_send(int descriptor, const void *bytes, size_t length, const void *address, uint32_t address_length) {
+    return sendto(descriptor, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL, address, address_length) < 0 ? -1 : 1;
+}
+
+int CShims_is_truncated(const CShims_message *message) { return (message->header.flags & MSG_TRUNC) != 0; }
+
+int CShims_bind(int descriptor, const void *address, uint32_t address_length) {
+    return bind(descriptor, address, address_length);
+}
+
+int CShims_local_address(int descriptor, void *address, uint32_t *address_length) {
+    return getsockname(descriptor, address, address_length);
 }
 
 int CShims_eventfd(int is_nonblocking, int is_semaphore) {
@@ -65,6 +106,23 @@ int CShims_set_buffer_size(int descriptor, int is_receive, int size) {
     return setsockopt(descriptor, SOL_SOCKET, is_receive ? SO_RCVBUF : SO_SNDBUF, &size, sizeof size);
 }
 
-int CShims_name_is_unknown(int code) {
-    return code == EAI_NONAME || code == EAI_NODATA || code == EAI_ADDRFAMILY;
+CShims_name_result CShims_resolve(const char *name, int family, void *addresses, int capacity, int *count) {
+    struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_DGRAM};
+    struct addrinfo *list = NULL;
+    *count = 0;
+    int code = getaddrinfo(name, NULL, &hints, &list);
+    if (code == EAI_NONAME || code == EAI_NODATA || code == EAI_ADDRFAMILY) return CShims_name_unknown;
+    if (code != 0) return CShims_name_not_answered;
+    for (struct addrinfo *entry = list; entry && *count < capacity; entry = entry->ai_next) {
+        if (entry->ai_addrlen > 32) continue;
+        memcpy((char *)addresses + 32 * (*count)++, entry->ai_addr, entry->ai_addrlen);
+    }
+    freeaddrinfo(list);
+    return *count > 0 ? CShims_name_found : CShims_name_unknown;
+}
+
+void CShims_trim_memory(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

@@ -2,11 +2,11 @@ import Yams
 
 /// Turns the library's errors into ours.
 enum YAMLTree {
-    /// The root of the only document in `text`.
+    /// The root of the only document in `text`. Scalars stay text (`basic`): their types are for us to tell.
     static func root(of text: String, file: String) throws(ConfigurationErrors) -> Node {
         let node: Node?
         do {
-            node = try Parser(yaml: text, encoding: .utf8).singleRoot()
+            node = try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot()
         } catch let error as YamlError {
             throw .init(self.error(for: error, in: text, file: file))
         } catch {

@@ -39,7 +39,8 @@ extension MediaAnchor {
             for line in accepted { try reserve(fork, of: line.media, in: session, legs, &reservation) }
             var ports = [UInt16](repeating: 0, count: description.media.count)
             for line in accepted { ports[line.index] = port(line.media, facing: end.opposite, fork, reservation) }
-            written = try BodyRewriter(address: legs[end.opposite].address.advertised, ports: ports).rewrite(description)
+            written = try BodyRewriter(address: legs[end.opposite].address.advertised, ports: ports).rewrite(
+                description)
         } catch {
             abandon(reservation)
             throw error

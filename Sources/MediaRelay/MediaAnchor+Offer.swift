@@ -20,10 +20,10 @@ extension MediaAnchor {
         }
         try makeRoom(in: session)
         let legs = try legs(for: description, in: session, from: end, sender: sender, receiver: receiver)
+        let lines = try lines(of: description, from: sender, legs[end].address.local.family)
         let offer = Exchange(
             id: exchange, offerer: end, generation: session.newGeneration(), fork: session.confirmedFork ?? fork,
-            isEarly: session.confirmedFork == nil,
-            lines: try lines(of: description, from: sender, legs[end].address.local.family))
+            isEarly: session.confirmedFork == nil, lines: lines)
         return try accept(offer, description, in: session, legs)
     }
 

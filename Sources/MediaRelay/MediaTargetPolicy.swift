@@ -67,11 +67,11 @@ extension IPAddress {
         let last = UInt32(truncatingIfNeeded: low)
         // IPv4-translated, ::ffff:0:a.b.c.d (RFC 2765).
         if high == 0, low >> 32 == 0xffff_0000 { all.append(IPAddress(v4: last)) }
-        // The local NAT64 prefix 64:ff9b:1::/48 (RFC 8215), with the address at its end or behind 48 bits (RFC 6052).
+        // The local NAT64 prefix 64:ff9b:1::/48 (RFC 8215), with the address at its end or behind 48 bits (RFC 6052):
+        // where it is not, there are zeros.
         if high >> 16 == 0x0064_ff9b_0001 {
-            all.append(IPAddress(v4: last))
-            let upper = UInt32(truncatingIfNeeded: high & 0xffff) << 16
-            all.append(IPAddress(v4: upper | UInt32(truncatingIfNeeded: low >> 40 & 0xffff)))
+            let upper = UInt32(truncatingIfNeeded: high & 0xffff) << 16 | UInt32(truncatingIfNeeded: low >> 40 & 0xffff)
+            for value in [last, upper] where value != 0 { all.append(IPAddress(v4: value)) }
         }
         // ISATAP (RFC 5214): an interface identifier of 0:5efe or 200:5efe and the address.
         if low >> 32 & 0xfdff_ffff == 0x5efe { all.append(IPAddress(v4: last)) }

@@ -11,9 +11,10 @@ struct PortPool {
     private(set) var freeCount: Int
     private var isTaken: [Bool]
 
-    /// The pool of all whole pairs within `ports`.
+    /// The pool of all whole pairs within `ports`. Port 0 is none: binding it gives any.
     init(_ ports: ClosedRange<UInt16>) {
-        first = Int(ports.lowerBound) + Int(ports.lowerBound) % 2
+        let lowest = max(Int(ports.lowerBound), 1)
+        first = lowest + lowest % 2
         let pairs = max(0, (Int(ports.upperBound) + 1 - first) / 2)
         ring = (0..<pairs).map { UInt16(truncatingIfNeeded: $0) }
         freeCount = pairs

@@ -115,13 +115,18 @@ public struct LegReport: Hashable, Sendable {
     public var leg: LegEnd
     /// What was received from the leg's peer.
     public var counters: RelayCounters
+    /// Our RTP address on the leg.
+    public var local: SocketAddress
     /// The latched RTP source, if any.
     public var source: SocketAddress?
 
-    public init(stream: RelayStreamID, leg: LegEnd, counters: RelayCounters, source: SocketAddress?) {
+    public init(
+        stream: RelayStreamID, leg: LegEnd, counters: RelayCounters, local: SocketAddress, source: SocketAddress?
+    ) {
         self.stream = stream
         self.leg = leg
         self.counters = counters
+        self.local = local
         self.source = source
     }
 }

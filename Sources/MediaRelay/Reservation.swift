@@ -29,7 +29,8 @@ extension MediaAnchor {
             ports.abandon(own)
             throw .capacity
         }
-        let media = AnchoredMedia(kind, shared: shared, first: AnchoredMedia.Branch(fork: fork, stream: stream, own: own))
+        let first = AnchoredMedia.Branch(fork: fork, stream: stream, own: own)
+        let media = AnchoredMedia(kind, shared: shared, first: first)
         reservation.media.append(media)
         return media
     }

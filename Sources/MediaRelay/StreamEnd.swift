@@ -85,6 +85,7 @@ extension StreamEnd {
         var counters = RelayCounters()
         rtp.add(to: &counters)
         rtcp.add(to: &counters)
-        return LegReport(stream: stream, leg: end, counters: counters, source: rtp.latched)
+        return LegReport(
+            stream: stream, leg: end, counters: counters, local: leg.rtp.socket.local, source: rtp.latched)
     }
 }

@@ -41,18 +41,18 @@ extension Array<UInt8> {
     /// Whether the octets in `range` are `text` but for the case of letters.
     @inlinable public func equals(_ range: Range<Int>, ignoringCase text: StaticString) -> Bool {
         guard range.count == text.utf8CodeUnitCount else { return false }
-        return text.withUTF8Buffer { buffer in
-            var offset = 0
-            for index in range {
-                if unsafe self[index].lowercased != buffer[offset].lowercased { return false }
-                offset &+= 1
-            }
-            return true
+        let octets = span
+        let letters = unsafe text.utf8Start
+        var offset = 0
+        for index in range {
+            if unsafe octets[index].lowercased != letters[offset].lowercased { return false }
+            offset &+= 1
         }
+        return true
     }
 
     /// The unsigned decimal number that the octets in `range` spell: 1*DIGIT, no sign, no white space, no overflow.
-    public func decimal<Number: FixedWidthInteger & UnsignedInteger>(
+    @inlinable public func decimal<Number: FixedWidthInteger & UnsignedInteger>(
         _ range: Range<Int>, as type: Number.Type = Number.self
     ) -> Number? {
         guard !range.isEmpty else { return nil }
@@ -68,7 +68,7 @@ extension Array<UInt8> {
     }
 
     /// `range` without the white space (and line ends of folded lines) at both of its ends.
-    public func trimming(_ range: Range<Int>) -> Range<Int> {
+    @inlinable public func trimming(_ range: Range<Int>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
         while start < end, self[start].isWhitespace || self[start] == 13 || self[start] == 10 { start += 1 }
         while end > start, self[end - 1].isWhitespace || self[end - 1] == 13 || self[end - 1] == 10 { end -= 1 }

@@ -143,30 +143,40 @@ extension IPAddress: CustomStringConvertible {
     public init?(text: some RandomAccessCollection<UInt8>) { self.init(text: Array(text)[...]) }
 
     /// The same for a part of a message, concrete so that callers in other targets get compiled code and not witnesses.
-    public init?(text: ArraySlice<UInt8>) {
-        if text.first == UInt8(ascii: "["), text.last == UInt8(ascii: "]"), text.count > 2 {
-            self.init(v6Text: text.dropFirst().dropLast())
-        } else if text.contains(UInt8(ascii: ":")) {
-            self.init(v6Text: text)
-        } else {
-            guard let value = Self.v4Value(text) else { return nil }
+    public init?(text: ArraySlice<UInt8>) { self.init(text.span) }
+
+    /// Reads the literal without allocating.
+    public init?(_ text: Span<UInt8>) {
+        guard text.count > 1 else { return nil }
+        if text[0] == UInt8(ascii: "["), text[text.count - 1] == UInt8(ascii: "]") {
+            guard let value = Self.v6Value(1..<(text.count - 1), in: text) else { return nil }
+            self.init(v6: value)
+        } else if let value = Self.v4Value(text.indices, in: text) {
             self.init(v4: value)
+        } else {
+            guard let value = Self.v6Value(text.indices, in: text) else { return nil }
+            self.init(v6: value)
         }
     }
 
-    private static func v4Value(_ text: ArraySlice<UInt8>) -> UInt32? {
+    private init(v6 value: UInt128) {
+        self.init(v6High: UInt64(truncatingIfNeeded: value >> 64), low: UInt64(truncatingIfNeeded: value))
+    }
+
+    private static func v4Value(_ range: Range<Int>, in text: Span<UInt8>) -> UInt32? {
         var value: UInt32 = 0
         var octet: UInt32 = 0
         var digits = 0
         var dots = 0
-        for byte in text {
+        for index in range {
+            let byte = text[index]
             if byte == UInt8(ascii: ".") {
                 guard digits > 0, dots < 3 else { return nil }
                 value = value << 8 | octet
                 (octet, digits, dots) = (0, 0, dots + 1)
             } else {
                 guard byte.isDigit, digits < 3 else { return nil }
-                octet = octet * 10 + UInt32(byte - UInt8(ascii: "0"))
+                octet = octet * 10 + UInt32(byte &- 0x30)
                 digits += 1
                 if octet > 255 { return nil }
             }
@@ -175,46 +185,49 @@ extension IPAddress: CustomStringConvertible {
         return value << 8 | octet
     }
 
-    private init?(v6Text text: ArraySlice<UInt8>) {
-        var groups: [UInt16] = []
-        var gap: Int?
-        var rest = text[...]
-        if rest.count >= 2, rest.first == UInt8(ascii: ":"), rest.dropFirst().first == UInt8(ascii: ":") {
+    /// The groups before a `::` are shifted to the top, those after it stay at the bottom.
+    private static func v6Value(_ range: Range<Int>, in text: Span<UInt8>) -> UInt128? {
+        var (head, groups, gap) = (UInt128(0), 0, -1)
+        var tail: UInt128 = 0
+        var index = range.lowerBound
+        if range.count >= 2, text[index] == UInt8(ascii: ":"), text[index + 1] == UInt8(ascii: ":") {
             gap = 0
-            rest = rest.dropFirst(2)
+            index += 2
         }
-        while !rest.isEmpty {
-            guard groups.count < 8 else { return nil }
-            let part = rest.prefix { $0 != UInt8(ascii: ":") }
-            if part.count == rest.count, part.contains(UInt8(ascii: ".")) {
-                guard groups.count <= 6, let v4 = Self.v4Value(part) else { return nil }
-                groups += [UInt16(truncatingIfNeeded: v4 >> 16), UInt16(truncatingIfNeeded: v4)]
-                break
+        while index < range.upperBound {
+            guard let (group, bits, end) = v6Group(index..<range.upperBound, in: text), groups + bits / 16 <= 8 else {
+                return nil
             }
-            guard (1...4).contains(part.count) else { return nil }
-            var value: UInt16 = 0
-            for byte in part {
-                guard let digit = byte.hexDigitValue else { return nil }
-                value = value << 4 | UInt16(digit)
-            }
-            groups.append(value)
-            rest = rest.dropFirst(part.count)
-            if rest.isEmpty { break }
-            rest = rest.dropFirst()
-            if rest.isEmpty { return nil }
-            if rest.first == UInt8(ascii: ":") {
-                guard gap == nil else { return nil }
-                gap = groups.count
-                rest = rest.dropFirst()
+            if gap < 0 { head = head << UInt128(bits) | group } else { tail = tail << UInt128(bits) | group }
+            groups += bits / 16
+            index = end
+            if index == range.upperBound { break }
+            index += 1
+            if index == range.upperBound { return nil }
+            if text[index] == UInt8(ascii: ":") {
+                guard gap < 0 else { return nil }
+                gap = groups
+                index += 1
             }
         }
-        if let gap {
-            guard groups.count < 8 else { return nil }
-            groups.insert(contentsOf: repeatElement(0, count: 8 - groups.count), at: gap)
+        guard gap >= 0 else { return groups == 8 ? head : nil }
+        guard groups < 8 else { return nil }
+        return gap == 0 ? tail : head << UInt128(128 - 16 * gap) | tail
+    }
+
+    /// The group that starts `range`: 16 bits in hexadecimal and a colon or the end after them, or 32 bits in the
+    /// dotted notation at the end.
+    private static func v6Group(
+        _ range: Range<Int>, in text: Span<UInt8>
+    ) -> (value: UInt128, bits: Int, end: Int)? {
+        var value: UInt128 = 0
+        var index = range.lowerBound
+        while index < range.upperBound, index < range.lowerBound + 4, let digit = text[index].hexDigitValue {
+            value = value << 4 | UInt128(digit)
+            index += 1
         }
-        guard groups.count == 8 else { return nil }
-        self.init(
-            v6High: groups[..<4].reduce(0) { $0 << 16 | UInt64($1) },
-            low: groups[4...].reduce(0) { $0 << 16 | UInt64($1) })
+        guard index > range.lowerBound else { return nil }
+        if index == range.upperBound || text[index] == UInt8(ascii: ":") { return (value, 16, index) }
+        return v4Value(range, in: text).map { (UInt128($0), 32, range.upperBound) }
     }
 }

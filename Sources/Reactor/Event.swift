@@ -1,4 +1,5 @@
 import CEvent
+import Glibc
 import NetworkTypes
 
 /// One `struct event` of libevent, freed with the object. The only place where its C callback becomes a Swift call.

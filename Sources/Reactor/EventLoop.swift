@@ -56,7 +56,7 @@ public final class EventLoop {
             let result = event_base_loop(base, EVLOOP_ONCE)
             guard result >= 0 else { preconditionFailure("the loop's epoll descriptor was closed by someone else") }
             endTurn()
-            if result == 1 { break }
+            if result == 1, event_base_get_num_events(base, UInt32(EVENT_BASE_COUNT_ADDED)) == 0 { break }
         }
         isStopping = false
     }

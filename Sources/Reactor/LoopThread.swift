@@ -1,6 +1,5 @@
 import CShims
 import Glibc
-import Synchronization
 
 /// A named thread with a loop of its own.
 ///
@@ -9,7 +8,7 @@ import Synchronization
 public final class LoopThread: Sendable {
     public let name: String
     private let stopRequests: Mailbox<Void>
-    private let thread = Mutex<pthread_t?>(nil)
+    private let thread = Guarded<pthread_t?>(nil)
 
     /// Starts a thread, calls `build` on it, and runs its loop until ``stop()``.
     ///
@@ -65,7 +64,7 @@ public final class LoopThread: Sendable {
 
     /// How building went, for the thread that waits for it.
     private final class Outcome: Sendable {
-        private let error = Mutex<(any Error)?>(nil)
+        private let error = Guarded<(any Error)?>(nil)
         private let done: WakeUp
 
         init() throws(SystemError) { done = try WakeUp(.awaited) }

@@ -1,16 +1,14 @@
-import Synchronization
-
 /// The way into a loop from other threads: many may send, one loop receives, each sender's messages in order.
 ///
 /// The loop is woken only by the message that finds the mailbox empty, so a burst costs one system call, and the
 /// receiver takes everything that has come in one swap under the lock.
 public final class Mailbox<Message: Sendable>: Sendable {
-    private struct State {
+    private struct State: Sendable {
         var messages: [Message] = []
         var hasReceiver = false
     }
 
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private let wakeUp: WakeUp
     private let limit: Int
 

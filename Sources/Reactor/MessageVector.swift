@@ -1,5 +1,4 @@
 import CShims
-import Glibc
 
 /// The vectors that recvmmsg(2) and sendmmsg(2) read, allocated and wired to each other once: one message header, one
 /// part and one address for each datagram.
@@ -7,7 +6,7 @@ final class MessageVector {
     static let addressStride = 32
     let capacity: Int
     let messages: UnsafeMutablePointer<CShims_message>
-    let parts: UnsafeMutablePointer<iovec>
+    let parts: UnsafeMutablePointer<CShims_part>
     let addresses: UnsafeMutableRawPointer
 
     init(capacity: Int) {
@@ -15,14 +14,14 @@ final class MessageVector {
         messages = .allocate(capacity: capacity)
         messages.initialize(repeating: CShims_message(), count: capacity)
         parts = .allocate(capacity: capacity)
-        parts.initialize(repeating: iovec(), count: capacity)
+        parts.initialize(repeating: CShims_part(), count: capacity)
         addresses = .allocate(byteCount: capacity * Self.addressStride, alignment: 8)
         addresses.initializeMemory(as: UInt8.self, repeating: 0, count: capacity * Self.addressStride)
         for index in 0..<capacity {
-            messages[index].header.msg_iov = parts + index
-            messages[index].header.msg_iovlen = 1
-            messages[index].header.msg_name = address(index)
-            messages[index].header.msg_namelen = socklen_t(Self.addressStride)
+            messages[index].header.parts = parts + index
+            messages[index].header.part_count = 1
+            messages[index].header.address = address(index)
+            messages[index].header.address_length = UInt32(Self.addressStride)
         }
     }
 
@@ -30,6 +29,23 @@ final class MessageVector {
         messages.deallocate()
         parts.deallocate()
         addresses.deallocate()
+    }
+
+    /// Sends datagrams `first..<end` and returns how many the kernel took; -1 with errno when it refused the first.
+    /// A lone datagram goes by sendto(2), which has fewer structures to copy in.
+    func send(_ first: Int, _ end: Int, from descriptor: Int32) -> Int {
+        guard end - first == 1 else {
+            return Int(CShims_sendmmsg(descriptor, messages + first, UInt32(truncatingIfNeeded: end - first)))
+        }
+        let (part, header) = (parts[first], messages[first].header)
+        return Int(CShims_send(descriptor, part.bytes, part.length, header.address, header.address_length))
+    }
+
+    /// Receives at most `limit` datagrams into the first parts and returns how many; -1 with errno. For one it is
+    /// recvfrom(2), which has fewer structures to copy and doesn't look for a second.
+    func receive(_ limit: Int, from descriptor: Int32) -> Int {
+        if limit == 1 { return Int(CShims_receive(descriptor, messages)) }
+        return Int(CShims_recvmmsg(descriptor, messages, UInt32(truncatingIfNeeded: limit)))
     }
 
     @inline(__always)

@@ -1,7 +1,6 @@
 import CShims
 import Glibc
 public import NetworkTypes
-import Synchronization
 
 /// What became of a question for the addresses of a name.
 public enum NameResolution: Hashable, Sendable {
@@ -28,6 +27,9 @@ public final class NameResolver {
         let question: Question
         let resolution: NameResolution
     }
+
+    /// A name with more addresses is used with these.
+    private static let mostAddresses = 64
 
     private let limit: Int
     private let work: Work
@@ -91,40 +93,40 @@ public final class NameResolver {
     }
 
     private static func lookUp(_ question: Question) -> NameResolution {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
-        hints.ai_family =
+        let family =
             switch question.family {
             case .v4: AF_INET
             case .v6: AF_INET6
             case nil: AF_UNSPEC
             }
-        var list: UnsafeMutablePointer<addrinfo>?
-        let code = getaddrinfo(question.name, nil, &hints, &list)
-        guard code == 0 else { return CShims_name_is_unknown(code) != 0 ? .unknownName : .temporaryFailure }
-        defer { freeaddrinfo(list) }
-        var addresses: [IPAddress] = []
-        var entry = list
-        while let current = entry {
-            let length = Int(current.pointee.ai_addrlen)
-            if let raw = current.pointee.ai_addr, let address = SocketAddress(kernel: raw, length: length)?.ip,
-                !addresses.contains(address)
-            {
-                addresses.append(address)
+        return withUnsafeTemporaryAllocation(byteCount: 32 * mostAddresses, alignment: 8) { buffer in
+            var count: Int32 = 0
+            let capacity = Int32(mostAddresses)
+            switch CShims_resolve(question.name, family, buffer.baseAddress, capacity, &count) {
+            case CShims_name_found: break
+            case CShims_name_unknown: return .unknownName
+            default: return .temporaryFailure
             }
-            entry = current.pointee.ai_next
+            var addresses: [IPAddress] = []
+            for index in 0..<Int(count) {
+                let kernel = UnsafeRawBufferPointer(rebasing: buffer[32 * index..<32 * (index + 1)])
+                guard let start = kernel.baseAddress,
+                    let address = SocketAddress(kernel: start, length: kernel.count)?.ip
+                else { continue }
+                if !addresses.contains(address) { addresses.append(address) }
+            }
+            return addresses.isEmpty ? .unknownName : .addresses(addresses)
         }
-        return addresses.isEmpty ? .unknownName : .addresses(addresses)
     }
 
     /// The questions on their way to the threads, each of which waits for one signal per question.
     private final class Work: Sendable {
-        private struct State {
+        private struct State: Sendable {
             var questions: [Question] = []
             var isClosed = false
         }
 
-        private let state = Mutex(State())
+        private let state = Guarded(State())
         private let signals: WakeUp
         private let threads: Int
 

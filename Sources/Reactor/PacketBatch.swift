@@ -27,18 +27,18 @@ public final class PacketBatch {
         vector = MessageVector(capacity: capacity)
         slab = Slab(count: capacity, slotSize: slotSize + tailroom)
         for index in 0..<capacity {
-            vector.parts[index] = iovec(iov_base: slab.slot(index), iov_len: slotSize)
+            vector.parts[index] = CShims_part(bytes: slab.slot(index), length: slotSize)
         }
     }
 
     /// Receives what waits on a socket, at most `limit` datagrams; 0 when nothing does. Errors that an earlier datagram
     /// of ours caused (an ICMP message came back) say nothing about the socket and count as nothing.
     public func receive(from descriptor: Int32, limit: Int = .max) throws(SystemError) -> Int {
-        for index in 0..<count { vector.messages[index].header.msg_namelen = socklen_t(MessageVector.addressStride) }
+        for index in 0..<count { vector.messages[index].header.address_length = UInt32(MessageVector.addressStride) }
         count = 0
-        let result = CShims_recvmmsg(descriptor, vector.messages, UInt32(max(0, min(limit, capacity))))
+        let result = vector.receive(max(0, min(limit, capacity)), from: descriptor)
         if result >= 0 {
-            count = Int(result)
+            count = result
             return count
         }
         switch errno {
@@ -47,15 +47,17 @@ public final class PacketBatch {
         }
     }
 
-    /// Receives what waits on `socket`.
-    public func receive(from socket: UDPSocket, limit: Int = .max) throws(SystemError) -> Int {
-        try receive(from: socket.descriptor, limit: limit)
+    /// Receives from `socket`: one datagram as a rule, and all that wait where the socket was readable in the turn
+    /// before as well. Of many media sockets each mostly has one packet waiting, and recvmmsg(2) with its look for a
+    /// second costs a tenth of relaying it; a busy signalling socket is read in batches.
+    public func receive(from socket: UDPSocket) throws(SystemError) -> Int {
+        try receive(from: socket.descriptor, limit: socket.isBusy ? capacity : 1)
     }
 
     /// Where datagram `index` came from; nil only if the kernel named no IP address.
     public func source(_ index: Int) -> SocketAddress? {
         precondition(index < count, "a datagram of this batch")
-        let length = Int(vector.messages[index].header.msg_namelen)
+        let length = Int(vector.messages[index].header.address_length)
         return SocketAddress(kernel: vector.address(index), length: length)
     }
 
@@ -75,6 +77,6 @@ public final class PacketBatch {
     /// Whether datagram `index` was longer than the slot, and its rest is lost.
     public func isTruncated(_ index: Int) -> Bool {
         precondition(index < count, "a datagram of this batch")
-        return vector.messages[index].header.msg_flags & Int32(MSG_TRUNC) != 0
+        return CShims_is_truncated(vector.messages + index) != 0
     }
 }

@@ -31,8 +31,8 @@ public final class RelaySender {
             flush()
             self.descriptor = descriptor
         }
-        vector.parts[count] = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
-        vector.messages[count].header.msg_namelen = socklen_t(destination.writeKernel(to: vector.address(count)))
+        vector.parts[count] = CShims_part(bytes: bytes.baseAddress, length: bytes.count)
+        vector.messages[count].header.address_length = UInt32(destination.writeKernel(to: vector.address(count)))
         count += 1
     }
 
@@ -40,7 +40,7 @@ public final class RelaySender {
     public func flush() {
         var next = 0
         while next < count {
-            let result = transmit(next)
+            let result = vector.send(next, count, from: descriptor)
             if result > 0 {
                 next += result
                 sent &+= UInt64(result)
@@ -51,15 +51,5 @@ public final class RelaySender {
             }
         }
         count = 0
-    }
-
-    /// sendmmsg(2) from datagram `first` on; a lone datagram takes the shorter way through the kernel.
-    private func transmit(_ first: Int) -> Int {
-        guard count - first == 1 else {
-            let number = UInt32(truncatingIfNeeded: count - first)
-            return Int(CShims_sendmmsg(descriptor, vector.messages + first, number))
-        }
-        let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
-        return sendmsg(descriptor, &vector.messages[first].header, flags) >= 0 ? 1 : -1
     }
 }

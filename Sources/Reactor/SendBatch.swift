@@ -37,7 +37,7 @@ public final class SendBatch: TurnEndTask {
         self.loop = loop
         vector = MessageVector(capacity: capacity)
         slab = Slab(count: capacity, slotSize: Self.longestDatagram)
-        for index in 0..<capacity { vector.parts[index].iov_base = slab.slot(index) }
+        for index in 0..<capacity { vector.parts[index].bytes = slab.slot(index) }
     }
 
     deinit { writable?.stop() }
@@ -62,8 +62,8 @@ public final class SendBatch: TurnEndTask {
         }
         let index = (head + count) % vector.capacity
         if let start = bytes.baseAddress { slab.slot(index).copyMemory(from: start, byteCount: bytes.count) }
-        vector.parts[index].iov_len = bytes.count
-        vector.messages[index].header.msg_namelen = socklen_t(destination.writeKernel(to: vector.address(index)))
+        vector.parts[index].length = bytes.count
+        vector.messages[index].header.address_length = UInt32(destination.writeKernel(to: vector.address(index)))
         count += 1
         scheduleFlush()
         return true
@@ -77,11 +77,10 @@ public final class SendBatch: TurnEndTask {
     /// Sends what is queued, as far as the socket takes it; the rest goes when it is writable again.
     public func flush() {
         while count > 0 {
-            let run = min(count, vector.capacity - head)
-            let result = CShims_sendmmsg(socket.descriptor, vector.messages + head, UInt32(truncatingIfNeeded: run))
+            let result = vector.send(head, min(head + count, vector.capacity), from: socket.descriptor)
             if result > 0 {
                 sent &+= UInt64(result)
-                advance(Int(result))
+                advance(result)
                 continue
             }
             switch errno {
@@ -115,7 +114,7 @@ public final class SendBatch: TurnEndTask {
     }
 
     private var headDestination: SocketAddress? {
-        SocketAddress(kernel: vector.address(head), length: Int(vector.messages[head].header.msg_namelen))
+        SocketAddress(kernel: vector.address(head), length: Int(vector.messages[head].header.address_length))
     }
 
     private func refuse(_ destination: SocketAddress?, _ code: Int32) {

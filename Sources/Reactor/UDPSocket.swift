@@ -23,7 +23,10 @@ public final class UDPSocket {
     public private(set) var descriptor: Int32
     /// Where the socket is bound, with the port the kernel chose if it was asked for 0.
     public let localAddress: SocketAddress
+    /// Whether more than one datagram is likely to wait: the socket was readable in the turn before, too.
+    private(set) var isBusy = true
     private var readable: Readiness?
+    private var lastReadableTurn: UInt64 = 0
 
     public init(binding address: SocketAddress, options: Options = Options()) throws(SystemError) {
         let family = address.ip.family == .v4 ? AF_INET : AF_INET6
@@ -32,7 +35,7 @@ public final class UDPSocket {
         guard descriptor >= 0 else { throw .last("open a UDP socket for \(address)") }
         do throws(SystemError) {
             try options.apply(to: descriptor, address.ip.family)
-            let result = address.withKernel { bind(descriptor, $0, $1) }
+            let result = address.withKernel { CShims_bind(descriptor, $0, $1) }
             guard result == 0 else { throw .last("bind udp \(address)") }
             localAddress = try SocketAddress(localOf: descriptor)
         } catch {
@@ -53,6 +56,12 @@ public final class UDPSocket {
         if descriptor >= 0 { close(descriptor) }
     }
 
+    /// Sends one datagram now. What sends many goes through a ``SendBatch`` or a ``RelaySender``.
+    public func send(_ bytes: [UInt8], to destination: SocketAddress) throws(SystemError) {
+        let result = destination.withKernel { CShims_send(descriptor, bytes, bytes.count, $0, $1) }
+        if result < 0 { throw .last("send to \(destination)") }
+    }
+
     /// Gives the descriptor up: whoever takes it closes it.
     public func release() -> Int32 {
         stopReading()
@@ -63,7 +72,11 @@ public final class UDPSocket {
     /// Calls `handler` whenever datagrams wait, until ``stopReading()``. The handler should not keep the socket.
     public func onReadable(_ loop: EventLoop, handler: @escaping () -> Void) throws(SystemError) {
         stopReading()
-        let readiness = Readiness(on: loop, descriptor: descriptor, when: .readable, handler: handler)
+        let readiness = Readiness(on: loop, descriptor: descriptor, when: .readable) { [unowned self, unowned loop] in
+            isBusy = loop.turns &- lastReadableTurn == 1
+            lastReadableTurn = loop.turns
+            handler()
+        }
         try readiness.start()
         readable = readiness
     }

@@ -1,3 +1,4 @@
+import Admin
 import Config
 import Glibc
 import Logging
@@ -14,15 +15,20 @@ final class Daemon {
     private let configuration: Configuration
     private let logger: Logger
     private let shardCount: Int
+    private let ending: Mailbox<Void>?
 
-    /// `shards`: how many signalling threads; by default one for every two processors.
-    init(configuration: Configuration, logger: Logger, shards: Int? = nil) {
+    /// - Parameters:
+    ///   - shards: How many signalling threads; by default one for every two processors.
+    ///   - ending: What a message ends the run through; without it SIGTERM and SIGINT do, of which a process has one
+    ///     handler only.
+    init(configuration: Configuration, logger: Logger, shards: Int? = nil, ending: Mailbox<Void>? = nil) {
         self.configuration = configuration
         self.logger = logger
+        self.ending = ending
         shardCount = shards ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) / 2)
     }
 
-    /// Runs until SIGTERM or SIGINT; the exit status.
+    /// Runs until it is told to end; the exit status.
     func run() throws -> Int32 {
         let descriptors = try ProcessLimits.raiseFileLimit()
         let state = try StateDirectory(path: configuration.state)
@@ -31,7 +37,7 @@ final class Daemon {
         let loop = try EventLoop()
         let registrations = try RegistrationJournal(state, now: loop.now)
         let calls = configuration.callCapacity(descriptors: descriptors)
-        let settings = configuration.proxySettings(calls: max(1, calls / shardCount))
+        let settings = configuration.proxySettings(calls: max(1, callLimit / shardCount))
         let mailboxes = try (0..<shardCount).map { _ in try Mailbox<ShardMessage>(limit: 100_000) }
         let workers = try startWorkers(mailboxes)
         let links = ShardLinks(
@@ -39,7 +45,9 @@ final class Daemon {
             record: { registrations.record($0, now: $1) })
         let shards = try startShards(settings, keys: keys, store: store, links: links)
         for update in registrations.loaded { for mailbox in mailboxes { mailbox.send(.directory(update)) } }
-        try serve(loop, mailboxes: mailboxes, workers: workers, calls: calls, descriptors: descriptors)
+        let source = try StatusSource(
+            on: loop, shards: mailboxes, workers: workers, settings: settings, callLimit: calls)
+        try serve(loop, source, calls: calls, descriptors: descriptors)
         for shard in shards { shard.stop() }
         for shard in shards { shard.join() }
         workers.stop()
@@ -47,6 +55,12 @@ final class Daemon {
         store.flush()
         logger.info("stopped")
         return 0
+    }
+
+    /// The most calls at once. Where the configuration names no number the ports decide, call by call: an offer that
+    /// finds none is refused, and a call without media needs none.
+    private var callLimit: Int {
+        if case .exactly(let limit) = configuration.limits.calls { limit } else { 200_000 }
     }
 
     private func startWorkers(_ mailboxes: [Mailbox<ShardMessage>]) throws -> MediaDriver {
@@ -81,13 +95,11 @@ final class Daemon {
         }
     }
 
-    /// Serves the admin page until a signal comes.
-    private func serve(
-        _ loop: EventLoop, mailboxes: [Mailbox<ShardMessage>], workers: MediaDriver, calls: Int, descriptors: Int
-    ) throws {
-        let signals = try [SignalSource.Signal.terminate, .interrupt].map { signal in
-            try SignalSource(signal, on: loop) { [unowned loop] in loop.stop() }
-        }
+    /// Serves the admin page until the end.
+    private func serve(_ loop: EventLoop, _ source: StatusSource, calls: Int, descriptors: Int) throws {
+        let admin = try AdminServer(on: loop, listen: configuration.admin.listen)
+        admin.servePages(of: source)
+        let endings = try endings(on: loop)
         let listeners = Side.allCases.flatMap { side in
             configuration.listeners(of: side).map { "\(side) \($0.transport) \($0.address)" }
         }
@@ -98,8 +110,16 @@ final class Daemon {
                 "descriptors": "\(descriptors)", "admin": "\(configuration.admin.listen)",
             ])
         loop.run()
-        withExtendedLifetime(signals) {}
+        withExtendedLifetime((endings, admin)) {}
         logger.info("stopping")
+    }
+
+    /// What stops the loop, for as long as it is kept.
+    private func endings(on loop: EventLoop) throws(SystemError) -> [AnyObject] {
+        if let ending { return [try ending.receive(on: loop) { [unowned loop] _ in loop.stop() }] }
+        return try [SignalSource.Signal.terminate, .interrupt].map { signal throws(SystemError) in
+            try SignalSource(signal, on: loop) { [unowned loop] in loop.stop() }
+        }
     }
 }
 

@@ -1,32 +1,62 @@
 import Glibc
 import NetworkTypes
 import OutboundProxy
+import Reactor
 
 /// The registrations seen, across restarts: without them no token would admit a call until each PBX has registered
 /// again (design §4).
 ///
 /// A record is the whole binding; expiry is kept in wall-clock seconds, since the monotonic clock starts anew.
 final class RegistrationJournal: Sendable {
+    private struct Entry {
+        let expires: Int64
+        let record: [UInt8]
+    }
+
     private let journal: Journal
     /// The bindings that were alive when the journal was opened.
     let loaded: [DirectoryUpdate]
+    /// What a compaction leaves: the last record of each binding, by token.
+    private let live: Guarded<[[UInt8]: Entry]>
 
     init(_ directory: StateDirectory, now: Instant) throws(StateError) {
         let wall = Self.wallClock
-        var alive: [[UInt8]: Binding] = [:]
+        var alive: [[UInt8]: (binding: Binding, entry: Entry)] = [:]
+        var records = 0
         journal = try directory.journal("registrations") { record in
-            guard let (token, binding) = Self.decode(record, now: now, wall: wall) else { return }
-            alive[token] = binding
+            records += 1
+            guard let (token, decoded) = Self.decode(record, now: now, wall: wall) else { return }
+            alive[token] = decoded.map { ($0.binding, Entry(expires: $0.expires, record: record)) }
         }
-        loaded = alive.values.map { .bind($0) }
+        loaded = alive.values.map { .bind($0.binding) }
+        live = Guarded(alive.mapValues(\.entry))
+        if records > alive.count { compact() }
     }
 
     /// Writes a change down, without waiting for the disk.
     func record(_ update: DirectoryUpdate, now: Instant) {
         switch update {
-        case .bind(let binding): journal.append(Self.encode(binding, now: now))
-        case .unbind(let token): journal.append(Self.field(token))
-        case .learn, .resolved: break
+        case .bind(let binding):
+            let expires = Int64((binding.expires - now).seconds.rounded(.up)) + Self.wallClock
+            let record = Self.encode(binding, expires: expires)
+            live.withLock { $0[binding.token] = Entry(expires: expires, record: record) }
+            journal.append(record)
+        case .unbind(let token):
+            live.withLock { $0[token] = nil }
+            journal.append(Self.field(token))
+        case .learn, .resolved: return
+        }
+        if journal.wantsCompaction { compact() }
+    }
+
+    /// A registration is refreshed every few minutes for months: the file would grow for ever.
+    private func compact() {
+        journal.compact {
+            let wall = Self.wallClock
+            return self.live.withLock { live in
+                live = live.filter { $0.value.expires > wall }
+                return live.values.map(\.record)
+            }
         }
     }
 
@@ -35,11 +65,10 @@ final class RegistrationJournal: Sendable {
 
     // MARK: Records: a length and octets for each field; a lone token says that the binding has gone
 
-    private static func encode(_ binding: Binding, now: Instant) -> [UInt8] {
-        let seconds = Int64((binding.expires - now).seconds.rounded(.up)) + wallClock
-        return field(binding.token) + field(Array(binding.user.utf8)) + field(Array(binding.domain.utf8))
+    private static func encode(_ binding: Binding, expires: Int64) -> [UInt8] {
+        field(binding.token) + field(Array(binding.user.utf8)) + field(Array(binding.domain.utf8))
             + field(binding.contact) + field(Array(binding.pbx.description.utf8))
-            + field(Array(binding.registrar.description.utf8)) + field(Array(String(seconds).utf8))
+            + field(Array(binding.registrar.description.utf8)) + field(Array(String(expires).utf8))
     }
 
     private static func field(_ octets: [UInt8]) -> [UInt8] {
@@ -47,7 +76,9 @@ final class RegistrationJournal: Sendable {
         return [UInt8(count >> 8), UInt8(count & 0xff)] + octets.prefix(count)
     }
 
-    private static func decode(_ record: [UInt8], now: Instant, wall: Int64) -> (token: [UInt8], binding: Binding?)? {
+    private static func decode(
+        _ record: [UInt8], now: Instant, wall: Int64
+    ) -> (token: [UInt8], found: (binding: Binding, expires: Int64)?)? {
         var fields: [[UInt8]] = []
         var rest = record[...]
         while rest.count >= 2 {
@@ -62,12 +93,10 @@ final class RegistrationJournal: Sendable {
         guard fields.count == 7, let pbx = SocketAddress(text(4)), let registrar = IPAddress(text(5)),
             let expires = Int64(text(6)), expires > wall
         else { return (token, nil) }
-        return (
-            token,
-            Binding(
-                token: token, user: text(1), domain: text(2), contact: fields[3], pbx: pbx, registrar: registrar,
-                expires: now + .seconds(min(expires - wall, 1 << 24)))
-        )
+        let binding = Binding(
+            token: token, user: text(1), domain: text(2), contact: fields[3], pbx: pbx, registrar: registrar,
+            expires: now + .seconds(min(expires - wall, 1 << 24)))
+        return (token, (binding, expires))
     }
 
     private static var wallClock: Int64 { Int64(time(nil)) }

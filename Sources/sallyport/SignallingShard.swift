@@ -132,6 +132,7 @@ final class SignallingShard {
             links.record(update, loop.now)
             for (other, mailbox) in links.shards.enumerated() where other != index { mailbox.send(.directory(update)) }
         case .event(let event): log(event)
+        case .shrunk: ProcessLimits.giveBackMemory()
         }
     }
 
@@ -157,7 +158,8 @@ final class SignallingShard {
     private func log(_ event: ProxyEvent) {
         switch event {
         case .callStarted(let call):
-            logger.debug("call started", metadata: ["call-id": "\(call.callID)", "from": "\(call.from)", "to": "\(call.to)"])
+            logger.debug(
+                "call started", metadata: ["call-id": "\(call.callID)", "from": "\(call.from)", "to": "\(call.to)"])
         case .callEnded(let call):
             if call.answeredAt == nil { keep(failed: call) }
             logger.info(
@@ -187,7 +189,8 @@ final class SignallingShard {
             logger.notice(
                 "media dropped for its source",
                 metadata: [
-                    "session": "\(session.value)", "leg": "\(report.leg)", "packets": "\(report.counters.droppedSource)",
+                    "session": "\(session.value)", "leg": "\(report.leg)",
+                    "packets": "\(report.counters.droppedSource)",
                     "believed": "\(report.source.map(\.description) ?? "none")",
                 ])
         }
@@ -205,7 +208,8 @@ final class SignallingShard {
         return ShardSnapshot(
             shard: index, time: loop.now, counters: core.counters, calls: core.callSummaries, bindings: core.bindings,
             trunks: core.trunkSummaries, transactions: core.transactionCount, sessions: media.anchor.sessionCount,
-            pairsUsed: used, pairs: all, socketDrops: truncated + UInt64(sockets.compactMap(\.receiveDrops).reduce(0, +)),
+            pairsUsed: used, pairs: all,
+            socketDrops: truncated + UInt64(sockets.compactMap(\.receiveDrops).reduce(0, +)),
             failedCalls: failedCalls)
     }
 }

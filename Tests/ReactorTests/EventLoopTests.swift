@@ -61,6 +61,21 @@ struct EventLoopTests {
         #expect(log.last == "hook")
     }
 
+    @Test("what the end of a turn starts keeps the loop running, even if nothing else does")
+    func eventsFromTurnEnd() throws {
+        let loop = try EventLoop()
+        var fired = 0
+        let late = Timer(on: loop) { fired += 1 }
+        let first = Timer(on: loop) {}
+        first.schedule(after: .zero)
+        loop.onTurnEnd { [unowned loop, unowned late] in
+            if loop.turns == 1, fired == 0, late.deadline == nil { late.schedule(after: .milliseconds(1)) }
+        }
+        loop.run()
+        #expect(fired == 1)
+        withExtendedLifetime((first, late)) {}
+    }
+
     @Test("a stopped loop can run again")
     func runsAgain() throws {
         let loop = try EventLoop()

@@ -1,6 +1,7 @@
 import Glibc
 import NetworkTypes
 import Reactor
+import Testing
 
 extension EventLoop {
     /// Runs the loop until `condition` holds at the end of a turn; false if it didn't within `limit`.
@@ -35,8 +36,20 @@ func waitReadable(_ descriptor: Int32, milliseconds: Int32 = 5000) -> Bool {
     return poll(&request, 1, milliseconds) == 1
 }
 
-/// Sends one datagram with the plain system call.
-@discardableResult
-func sendPlainly(_ bytes: [UInt8], from socket: UDPSocket, to destination: SocketAddress) -> Int {
-    destination.withKernel { sendto(socket.descriptor, bytes, bytes.count, 0, $0, $1) }
+/// Sends one datagram, which over loopback is in its receiver's buffer when this returns.
+func sendPlainly(_ bytes: [UInt8], from socket: UDPSocket, to destination: SocketAddress) {
+    do throws(SystemError) {
+        try socket.send(bytes, to: destination)
+    } catch {
+        Issue.record(error)
+    }
+}
+
+extension SocketAddress {
+    /// The kernel's form of the address.
+    var kernelBytes: [UInt8] {
+        var bytes = [UInt8](repeating: 0xff, count: Self.kernelSize)
+        let length = bytes.withUnsafeMutableBytes { buffer in buffer.baseAddress.map { writeKernel(to: $0) } }
+        return Array(bytes.prefix(length ?? 0))
+    }
 }

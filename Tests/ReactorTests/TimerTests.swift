@@ -48,7 +48,7 @@ struct TimerTests {
         loop.run()
     }
 
-    @Test("a timer obeys its last deadline, moved later or earlier", arguments: [(5, 25), (25, 5)])
+    @Test("a timer obeys its last deadline, moved later or earlier", arguments: [(5, 25), (3000, 5)])
     func move(from first: Int, to second: Int) throws {
         let loop = try EventLoop()
         let start = loop.now

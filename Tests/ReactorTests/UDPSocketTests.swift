@@ -102,6 +102,19 @@ struct UDPSocketTests {
         #expect(texts.count == 10)
     }
 
+    @Test("a socket that stays readable is read in batches")
+    func batchesWhenBusy() throws {
+        let loop = try EventLoop()
+        let socket = try UDPSocket(binding: anyLoopbackPort(.v4))
+        let batch = PacketBatch(capacity: 16, slotSize: 100)
+        var counts: [Int] = []
+        try socket.onReadable(loop) { counts.append((try? batch.receive(from: socket)) ?? -1) }
+        for _ in 0..<20 { sendPlainly([1], from: socket, to: socket.localAddress) }
+        #expect(loop.run(until: { counts.reduce(0, +) == 20 }))
+        #expect(counts == [1, 16, 3])
+        socket.stopReading()
+    }
+
     @Test("datagrams that find the buffer full are counted by the kernel")
     func receiveDrops() throws {
         var options = UDPSocket.Options()

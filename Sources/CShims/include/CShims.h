@@ -1,15 +1,34 @@
 // The only hand-written C: what Swift can't import (macros, GNU-only calls). Every symbol starts with CShims_.
+//
+// It includes no header that declares system structures: several C modules would then each declare `sockaddr`, and
+// which of them Swift takes it from, and so which import a file needs, would depend on the order they were read in.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 /// Nanoseconds on the monotonic clock.
 int64_t CShims_monotonic_nanoseconds(void);
 
+/// A part of a datagram: `struct iovec`.
+typedef struct {
+    void *bytes;
+    size_t length;
+} CShims_part;
+
+/// `struct msghdr`.
+typedef struct {
+    void *address;
+    uint32_t address_length;
+    CShims_part *parts;
+    size_t part_count;
+    void *control;
+    size_t control_length;
+    int flags;
+} CShims_message_header;
+
 /// One datagram of a batch: `struct mmsghdr`, which glibc declares for GNU sources only.
 typedef struct {
-    struct msghdr header;
+    CShims_message_header header;
     /// The octets received or sent.
     uint32_t length;
 } CShims_message;
@@ -19,6 +38,21 @@ int CShims_recvmmsg(int descriptor, CShims_message *messages, uint32_t count);
 
 /// sendmmsg(2) without waiting; -1 with errno when not even the first datagram was sent.
 int CShims_sendmmsg(int descriptor, CShims_message *messages, uint32_t count);
+
+/// recvfrom(2) into the parts of one message, without waiting: 1, or -1 with errno.
+int CShims_receive(int descriptor, CShims_message *message);
+
+/// sendto(2) without waiting: 1, or -1 with errno.
+int CShims_send(int descriptor, const void *bytes, size_t length, const void *address, uint32_t address_length);
+
+/// Whether a datagram was longer than the room for it.
+int CShims_is_truncated(const CShims_message *message);
+
+/// bind(2).
+int CShims_bind(int descriptor, const void *address, uint32_t address_length);
+
+/// getsockname(2).
+int CShims_local_address(int descriptor, void *address, uint32_t *address_length);
 
 /// An eventfd(2), close-on-exec; one that counts down by one per read where `is_semaphore` is not 0.
 int CShims_eventfd(int is_nonblocking, int is_semaphore);
@@ -38,5 +72,12 @@ int64_t CShims_receive_drops(int descriptor);
 /// Sets a buffer size (SO_RCVBUF or SO_SNDBUF): beyond the system's limit where the process may, else up to it.
 int CShims_set_buffer_size(int descriptor, int is_receive, int size);
 
-/// Whether a getaddrinfo(3) error says that the name has no such address, rather than that nobody could be asked.
-int CShims_name_is_unknown(int code);
+/// What came of asking for a name's addresses.
+typedef enum { CShims_name_found, CShims_name_unknown, CShims_name_not_answered } CShims_name_result;
+
+/// getaddrinfo(3) for AF_INET, AF_INET6 or AF_UNSPEC: writes at most `capacity` addresses, each a `sockaddr` at the
+/// start of 32 octets, and how many. A name that has no address of the family is unknown.
+CShims_name_result CShims_resolve(const char *name, int family, void *addresses, int capacity, int *count);
+
+/// Gives memory that is free but not yet returned back to the system.
+void CShims_trim_memory(void);

@@ -24,7 +24,7 @@ extension ProxyCore {
     /// The call of an INVITE: a new one, or one that a restart made us forget and that its next offer brings back.
     private func startCall(_ request: PendingRequest, to flow: Flow) -> Call? {
         let (message, arrival) = (request.arrival.message, request.arrival)
-        guard let fromTag = message.fromTag, arrival.side != request.forwarding.egress else { return nil }
+        guard arrival.side != request.forwarding.egress else { return nil }
         let bytes = message.bytes
         let caller = Call.Party(
             identity: message.header(.from).map { Array(bytes[$0.value]) } ?? [],
@@ -34,7 +34,8 @@ extension ProxyCore {
             identity: message.header(.to).map { Array(bytes[$0.value]) } ?? [],
             routes: request.forwarding.routes.beyond.map { Array(bytes[$0]) }, flow: flow)
         let call = Call(
-            serial: request.server?.serial ?? 0, callID: Array(bytes[message.callID]), callerTag: Array(bytes[fromTag]),
+            serial: request.server?.serial ?? 0, callID: Array(bytes[message.callID]),
+            callerTag: Array(bytes[message.dialogFromTag]),
             caller: caller, callee: callee, origin: arrival.side, destination: request.forwarding.egress,
             trunk: request.forwarding.trunk, now: arrival.now, deadline: arrival.now + settings.callDuration)
         if let toTag = message.toTag { _ = call.fork(bytes[toTag]) }

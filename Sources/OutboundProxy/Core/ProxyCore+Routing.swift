@@ -257,7 +257,7 @@ extension ProxyCore {
         guard port != 0 else { return .failure(Refusal(status: 400, reason: "Port 0")) }
         // RFC 3263 §4: maddr is where it goes.
         let host = uri.parameters.first("maddr", in: bytes)?.value ?? uri.host
-        if let address = IPAddress(text: bytes[host]) { return .success(.address(SocketAddress(address, port))) }
+        if let address = HostText.address(host, in: bytes) { return .success(.address(SocketAddress(address, port))) }
         return .success(.name(bytes.text(host).lowercased(), port: port))
     }
 

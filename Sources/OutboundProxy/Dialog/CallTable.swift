@@ -6,6 +6,9 @@ struct CallTable {
     private var byCallID: [[UInt8]: [Call]] = [:]
     private(set) var count = 0
 
+    /// Gives back the memory of a time with many more calls.
+    mutating func shrink() { byCallID = Dictionary(uniqueKeysWithValues: byCallID.map { ($0.key, $0.value) }) }
+
     /// All calls, in no order.
     var all: some Sequence<Call> { byCallID.values.lazy.joined() }
 
@@ -24,11 +27,11 @@ struct CallTable {
     /// The call that an in-dialog request from `side` belongs to, and whether its caller sent it. Tags that are right
     /// but belong to the party of the other side are none of it (security 25).
     func call(of request: Message, from side: Side) -> (call: Call, isFromCaller: Bool)? {
-        guard let from = request.fromTag, let to = request.toTag,
+        guard let to = request.toTag,
             let calls = byCallID[Array(request.bytes[request.callID])]
         else { return nil }
         for call in calls {
-            if let isFromCaller = call.isFromCaller(from: request.bytes[from], to: request.bytes[to]),
+            if let isFromCaller = call.isFromCaller(from: request.bytes[request.dialogFromTag], to: request.bytes[to]),
                 isFromCaller == (side == call.origin)
             {
                 return (call, isFromCaller)
@@ -36,5 +39,4 @@ struct CallTable {
         }
         return nil
     }
-
 }

@@ -21,31 +21,22 @@ enum LocalResponse {
             append(field, of: request, to: &out, source: isTop ? source : nil)
             isTop = false
         }
-        for field in request.headers {
-            switch field.name {
-            case .from, .callID, .cSeq: append("\(name(field.name)): ", field.value, of: bytes, to: &out)
-            case .to:
-                append("To: ", field.value, of: bytes, to: &out, lineEnd: false)
-                if let tag, request.toTag == nil {
-                    out.append(contentsOf: ";tag=".utf8)
-                    out.appendHexadecimal(tag)
-                }
-                out.append(contentsOf: "\r\n".utf8)
-            case .timestamp where status == 100: append("Timestamp: ", field.value, of: bytes, to: &out)
-            default: break
+        // Of a field that stands there twice, the first: the answer to a malformed request is well-formed.
+        for name in [HeaderName.from, .to, .callID, .cSeq] {
+            guard let field = request.header(name) else { continue }
+            append("\(name.text): ", field.value, of: bytes, to: &out, lineEnd: false)
+            if name == .to, let tag, request.toTag == nil {
+                out.append(contentsOf: ";tag=".utf8)
+                out.appendHexadecimal(tag)
             }
+            out.append(contentsOf: "\r\n".utf8)
+        }
+        if status == 100, let field = request.header(.timestamp) {
+            append("Timestamp: ", field.value, of: bytes, to: &out)
         }
         out.append(contentsOf: extra)
         out.append(contentsOf: "Content-Length: 0\r\n\r\n".utf8)
         return out
-    }
-
-    private static func name(_ name: HeaderName) -> StaticString {
-        switch name {
-        case .from: "From"
-        case .callID: "Call-ID"
-        default: "CSeq"
-        }
     }
 
     private static func append(
@@ -91,7 +82,7 @@ enum ViaSource {
                 $0.appendDecimal(source.port)
             }
         }
-        guard rport != nil || IPAddress(text: bytes[via.host]) != source.ip else { return }
+        guard rport != nil || via.address(in: bytes) != source.ip else { return }
         edits.insert(at: via.range.upperBound) {
             $0.append(contentsOf: ";received=".utf8)
             source.ip.write(into: &$0)

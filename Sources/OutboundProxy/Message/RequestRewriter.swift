@@ -89,7 +89,8 @@ struct RequestRewriter {
         let isDouble = ingress.id != out.id
         let callID = message.bytes[message.callID]
         let inner = ingress.side == .inside ? request.arrival.flow.peer : peer
-        edits.insert(at: top) { text in
+        // Ours are the first values, wherever in the message the others stand.
+        edits.insert(at: message.header(.recordRoute)?.line.lowerBound ?? top) { text in
             for listener in isDouble ? [out, ingress] : [out] {
                 text.append(contentsOf: "Record-Route: ".utf8)
                 text.append(

@@ -32,7 +32,7 @@ struct Identities {
 
     /// Whether a Via value is one of ours.
     func isOurs(_ via: Via, in bytes: [UInt8]) -> Bool {
-        guard let address = IPAddress(text: bytes[via.host]) else { return false }
+        guard let address = via.address(in: bytes) else { return false }
         return ours[SocketAddress(address, via.port ?? 5060)] != nil
     }
 

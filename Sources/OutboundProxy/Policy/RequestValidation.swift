@@ -17,13 +17,22 @@ enum RequestValidation {
         guard let uri = URI(request.requestURI, in: request.bytes) else {
             return Refusal(status: 400, reason: "Malformed Request-URI")
         }
-        // Without a tag there is no dialog, and nothing to keep its media by (§8.1.1.3).
-        if request.method == .invite, request.fromTag == nil { return Refusal(status: 400, reason: "Missing From Tag") }
+        // They may not go on (RFC 3261 §19.1.5, RFC 4475 §3.1.2.11).
+        if !uri.headers.isEmpty { return Refusal(status: 400, reason: "Header Fields In Request-URI") }
+        if hasMalformedContact(request) { return Refusal(status: 400, reason: "Malformed Contact") }
         if uri.scheme == .other { return Refusal(status: 416, reason: "Unsupported URI Scheme") }
         if request.maxForwards == 0, request.method != .options || request.isInDialog {
             return Refusal(status: 483, reason: "Too Many Hops")
         }
         return proxyRequire(request)
+    }
+
+    /// Whether a Contact can't be read: it might be one that must be replaced.
+    private static func hasMalformedContact(_ request: Message) -> Bool {
+        request.values(.contact).contains { range in
+            guard let value = NameAddress(range, in: request.bytes) else { return true }
+            return URI(value.uri, in: request.bytes) == nil && !request.bytes.equals(range, ignoringCase: "*")
+        }
     }
 
     /// RFC 3261 §16.3 step 5: no extension is demanded of proxies that we know.

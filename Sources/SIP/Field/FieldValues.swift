@@ -16,42 +16,35 @@ public enum FieldValues {
 
     /// Where the first value in `range` ends: the position of its comma, or the end of the range.
     static func end(of range: Range<Int>, in bytes: [UInt8]) -> Int {
-        find(UInt8(ascii: ","), range, in: bytes) ?? range.upperBound
-    }
-
-    /// The first `separator` in `range` that is outside quoted strings and angle brackets.
-    static func find(_ separator: UInt8, _ range: Range<Int>, in bytes: [UInt8]) -> Int? {
+        let octets = bytes.span
         var index = range.lowerBound
         var inBrackets = false
         while index < range.upperBound {
-            let byte = bytes[index]
-            if byte == UInt8(ascii: "\""), !inBrackets {
-                guard let close = endOfQuoted(index..<range.upperBound, in: bytes) else { return nil }
+            switch octets[index] {
+            case UInt8(ascii: ",") where !inBrackets: return index
+            case UInt8(ascii: "\"") where !inBrackets:
+                guard let close = endOfQuoted(index..<range.upperBound, in: bytes) else { return range.upperBound }
                 index = close
                 continue
+            case UInt8(ascii: "<"): inBrackets = true
+            case UInt8(ascii: ">"): inBrackets = false
+            default: break
             }
-            if byte == UInt8(ascii: "<") {
-                inBrackets = true
-            } else if byte == UInt8(ascii: ">") {
-                inBrackets = false
-            } else if byte == separator, !inBrackets {
-                return index
-            }
-            index += 1
+            index &+= 1
         }
-        return nil
+        return range.upperBound
     }
 
     /// The position after the quoted string that starts `range`; nil when it never ends.
     static func endOfQuoted(_ range: Range<Int>, in bytes: [UInt8]) -> Int? {
+        let octets = bytes.span
         var index = range.lowerBound + 1
         while index < range.upperBound {
-            if bytes[index] == UInt8(ascii: "\\") {
-                index += 2
-                continue
+            switch octets[index] {
+            case UInt8(ascii: "\\"): index += 2
+            case UInt8(ascii: "\""): return index + 1
+            default: index += 1
             }
-            if bytes[index] == UInt8(ascii: "\"") { return index + 1 }
-            index += 1
         }
         return nil
     }

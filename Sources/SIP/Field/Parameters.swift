@@ -18,40 +18,62 @@ public struct Parameters: Hashable, Sendable {
 
     /// The first parameter of that name, whatever its case.
     public func first(_ name: StaticString, in bytes: [UInt8]) -> Parameter? {
-        var found: Parameter?
-        forEach(in: bytes) { parameter in
-            guard bytes.equals(parameter.name, ignoringCase: name) else { return true }
-            found = parameter
-            return false
+        var start = range.lowerBound
+        while let parameter = parameter(from: start, in: bytes) {
+            if bytes.equals(parameter.name, ignoringCase: name) { return parameter }
+            start = parameter.whole.upperBound
         }
-        return found
+        return nil
     }
 
-    /// All parameters in order.
+    /// The first parameter of that name, and whether the list is well-formed: no parameter is nameless, none has an
+    /// empty value, and that name stands only once.
+    func only(_ name: StaticString, in bytes: [UInt8]) -> (parameter: Parameter?, isWellFormed: Bool) {
+        var found: Parameter?
+        var isWellFormed = true
+        var start = range.lowerBound
+        while let parameter = parameter(from: start, in: bytes) {
+            if !Token.isToken(parameter.name, in: bytes) || parameter.value?.isEmpty == true { isWellFormed = false }
+            if bytes.equals(parameter.name, ignoringCase: name) {
+                if found == nil { found = parameter } else { isWellFormed = false }
+            }
+            start = parameter.whole.upperBound
+        }
+        return (found, isWellFormed)
+    }
+
+    /// All parameters that have a name, in order.
     public func all(in bytes: [UInt8]) -> [Parameter] {
         var list: [Parameter] = []
-        forEach(in: bytes) {
-            list.append($0)
-            return true
+        var start = range.lowerBound
+        while let parameter = parameter(from: start, in: bytes) {
+            if !parameter.name.isEmpty { list.append(parameter) }
+            start = parameter.whole.upperBound
         }
         return list
     }
 
-    /// Calls `body` for each parameter until it returns false.
-    private func forEach(in bytes: [UInt8], _ body: (Parameter) -> Bool) {
-        let semicolon = UInt8(ascii: ";")
-        var start = range.lowerBound
-        while start < range.upperBound {
-            guard bytes[start] == semicolon else {
-                start += 1
+    /// The parameter whose semicolon is the first one from `start` on.
+    private func parameter(from start: Int, in bytes: [UInt8]) -> Parameter? {
+        let octets = bytes.span
+        var start = start
+        while start < range.upperBound, octets[start] != UInt8(ascii: ";") { start &+= 1 }
+        guard start < range.upperBound else { return nil }
+        var index = start &+ 1
+        var equals: Int?
+        scan: while index < range.upperBound {
+            switch octets[index] {
+            case UInt8(ascii: ";"): break scan
+            case UInt8(ascii: "="): equals = equals ?? index
+            case UInt8(ascii: "\""):
+                index = FieldValues.endOfQuoted(index..<range.upperBound, in: bytes) ?? range.upperBound
                 continue
+            default: break
             }
-            let end = FieldValues.find(semicolon, (start + 1)..<range.upperBound, in: bytes) ?? range.upperBound
-            let equals = FieldValues.find(UInt8(ascii: "="), (start + 1)..<end, in: bytes)
-            let name = bytes.trimming((start + 1)..<(equals ?? end))
-            let value = equals.map { bytes.trimming(($0 + 1)..<end) }
-            if !name.isEmpty, !body(Parameter(name: name, value: value, whole: start..<end)) { return }
-            start = end
+            index &+= 1
         }
+        return Parameter(
+            name: bytes.trimming((start + 1)..<(equals ?? index)),
+            value: equals.map { bytes.trimming(($0 + 1)..<index) }, whole: start..<index)
     }
 }

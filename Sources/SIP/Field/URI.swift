@@ -21,11 +21,11 @@ public struct URI: Hashable, Sendable {
 
     /// The user without the password.
     public func user(in bytes: [UInt8]) -> Range<Int>? {
-        userInfo.map { $0.lowerBound..<(bytes[$0].firstIndex(of: UInt8(ascii: ":")) ?? $0.upperBound) }
+        userInfo.map { $0.lowerBound..<(bytes.first(UInt8(ascii: ":"), in: $0) ?? $0.upperBound) }
     }
 
     /// The host as an address, where it is one.
-    public func address(in bytes: [UInt8]) -> IPAddress? { IPAddress(text: bytes[host]) }
+    public func address(in bytes: [UInt8]) -> IPAddress? { HostText.address(host, in: bytes) }
 
     /// The `transport` parameter, where it names one that we know.
     public func transport(in bytes: [UInt8]) -> TransportProtocol? {
@@ -40,32 +40,51 @@ public struct URI: Hashable, Sendable {
 
     /// Reads the URI that fills `range`; nil when it is none, or a `sip` URI without a valid host.
     public init?(_ range: Range<Int>, in bytes: [UInt8]) {
-        guard let colon = bytes[range].firstIndex(of: UInt8(ascii: ":")), colon > range.lowerBound,
-            bytes[range.lowerBound].isAlpha,
-            bytes[range.lowerBound..<colon].allSatisfy({ $0.isAlphanumeric || "+-.".utf8.contains($0) }),
-            !bytes[range].contains(where: { $0 <= 0x20 || $0 == 0x7f || $0 == 0x3c || $0 == 0x3e || $0 == 0x22 })
-        else { return nil }
+        guard let colon = Self.endOfScheme(range, in: bytes), Self.isClean(range, in: bytes) else { return nil }
         self.range = range
         scheme = Self.scheme(range.lowerBound..<colon, in: bytes)
         guard scheme == .sip || scheme == .sips else {
-            (userInfo, host, port, hostPort) = (nil, 0..<0, nil, 0..<0)
-            (parameters, headers) = (
-                Parameters(range.upperBound..<range.upperBound), range.upperBound..<range.upperBound
-            )
+            let end = range.upperBound..<range.upperBound
+            (userInfo, host, port, hostPort) = (nil, end, nil, end)
+            (parameters, headers) = (Parameters(end), end)
             return
         }
         let rest = (colon + 1)..<range.upperBound
         // A user may hold ";" and "?" unescaped (RFC 3261 §25.1), so the "@" is looked for first.
-        let at = bytes[rest].firstIndex(of: UInt8(ascii: "@"))
+        let at = bytes.first(UInt8(ascii: "@"), in: rest)
         userInfo = at.map { rest.lowerBound..<$0 }
-        if let userInfo, userInfo.isEmpty { return nil }
+        if at == rest.lowerBound { return nil }
         let hostStart = at.map { $0 + 1 } ?? rest.lowerBound
         guard let parts = Self.hostAndPort(hostStart..<rest.upperBound, in: bytes) else { return nil }
         (host, port) = (parts.host, parts.port)
         hostPort = hostStart..<parts.end
-        let question = bytes[parts.end..<rest.upperBound].firstIndex(of: UInt8(ascii: "?")) ?? rest.upperBound
+        let question = bytes.first(UInt8(ascii: "?"), in: parts.end..<rest.upperBound) ?? rest.upperBound
         parameters = Parameters(parts.end..<question)
         headers = question..<rest.upperBound
+    }
+
+    /// Where the colon after the scheme is: ALPHA *(ALPHA / DIGIT / "+" / "-" / ".").
+    private static func endOfScheme(_ range: Range<Int>, in bytes: [UInt8]) -> Int? {
+        let octets = bytes.span
+        guard let first = range.first, octets[first].isAlpha else { return nil }
+        for index in range {
+            switch octets[index] {
+            case UInt8(ascii: ":"): return index
+            case UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."): continue
+            case let octet: if !octet.isAlphanumeric { return nil }
+            }
+        }
+        return nil
+    }
+
+    /// Whether no white space, control character, quote or angle bracket is in the URI.
+    private static func isClean(_ range: Range<Int>, in bytes: [UInt8]) -> Bool {
+        let octets = bytes.span
+        for index in range {
+            let octet = octets[index]
+            if octet <= 0x20 || octet == 0x22 || octet == 0x3c || octet == 0x3e || octet == 0x7f { return false }
+        }
+        return true
     }
 
     private static func scheme(_ range: Range<Int>, in bytes: [UInt8]) -> Scheme {
@@ -78,17 +97,8 @@ public struct URI: Hashable, Sendable {
     static func hostAndPort(
         _ range: Range<Int>, in bytes: [UInt8]
     ) -> (host: Range<Int>, port: UInt16?, end: Int)? {
-        var end = range.lowerBound
-        if end < range.upperBound, bytes[end] == UInt8(ascii: "[") {
-            guard let close = bytes[range].firstIndex(of: UInt8(ascii: "]")),
-                IPAddress(text: bytes[end...close]) != nil
-            else { return nil }
-            end = close + 1
-        } else {
-            while end < range.upperBound, Self.isHostOctet(bytes[end]) { end += 1 }
-        }
-        let host = range.lowerBound..<end
-        guard !host.isEmpty else { return nil }
+        guard let host = host(range, in: bytes) else { return nil }
+        var end = host.upperBound
         var port: UInt16?
         if end < range.upperBound, bytes[end] == UInt8(ascii: ":") {
             var last = end + 1
@@ -100,6 +110,20 @@ public struct URI: Hashable, Sendable {
             return nil
         }
         return (host, port, end)
+    }
+
+    private static func host(_ range: Range<Int>, in bytes: [UInt8]) -> Range<Int>? {
+        let octets = bytes.span
+        var end = range.lowerBound
+        if end < range.upperBound, octets[end] == UInt8(ascii: "[") {
+            guard let close = bytes.first(UInt8(ascii: "]"), in: range),
+                HostText.address(end..<(close + 1), in: bytes) != nil
+            else { return nil }
+            return end..<(close + 1)
+        }
+        while end < range.upperBound, isHostOctet(octets[end]) { end += 1 }
+        let host = range.lowerBound..<end
+        return HostText.isAddressOrName(host, in: bytes) ? host : nil
     }
 
     private static func isHostOctet(_ octet: UInt8) -> Bool {

@@ -1,4 +1,4 @@
-import NetworkTypes
+public import NetworkTypes
 
 /// One Via value (RFC 3261 §20.42): `SIP/2.0/UDP host:port;branch=…;received=…;rport`.
 public struct Via: Hashable, Sendable {
@@ -11,6 +11,8 @@ public struct Via: Hashable, Sendable {
     public let parameters: Parameters
     /// The value of `branch`; nil before RFC 3261.
     public let branch: Range<Int>?
+    /// Whether its parameters are as §25.1 wants them: none without a name or with an empty value, one branch.
+    public let isWellFormed: Bool
     /// The value's octets.
     public let range: Range<Int>
 
@@ -20,79 +22,78 @@ public struct Via: Hashable, Sendable {
         return bytes.equals(branch.lowerBound..<(branch.lowerBound + 7), ignoringCase: "z9hG4bK")
     }
 
-    /// Reads one value; white space around its separators is allowed, as §25.1's grammar does.
+    /// The sent-by host as an address, where it is one.
+    public func address(in bytes: [UInt8]) -> IPAddress? { HostText.address(host, in: bytes) }
+
+    /// Reads one value; white space around its separators is allowed, as §25.1's grammar does. The version is not
+    /// looked at: a request of another one can still be answered (505).
     public init?(_ range: Range<Int>, in bytes: [UInt8]) {
-        var cursor = Cursor(range, bytes)
-        guard cursor.take(token: "SIP"), cursor.take(UInt8(ascii: "/")), cursor.take(token: "2.0"),
-            cursor.take(UInt8(ascii: "/")), let transport = cursor.takeToken()
+        var cursor = FieldCursor(range)
+        guard let name = cursor.takeToken(bytes), bytes.equals(name, ignoringCase: "SIP"),
+            cursor.take(UInt8(ascii: "/"), bytes), cursor.takeToken(bytes) != nil,
+            cursor.take(UInt8(ascii: "/"), bytes), let transport = cursor.takeToken(bytes)
         else { return nil }
-        let afterTransport = cursor.position
-        cursor.skipWhitespace()
-        guard cursor.position > afterTransport, let host = cursor.takeHost() else { return nil }
-        var end = cursor.position
+        cursor.skipWhitespace(bytes)
+        guard cursor.position > transport.upperBound, let host = cursor.takeHost(bytes) else { return nil }
+        var end = host.upperBound
         var port: UInt16?
-        cursor.skipWhitespace()
-        if cursor.take(UInt8(ascii: ":")) {
-            cursor.skipWhitespace()
-            guard let digits = cursor.takeToken(), let number: UInt16 = bytes.decimal(digits) else { return nil }
+        if cursor.take(UInt8(ascii: ":"), bytes) {
+            guard let digits = cursor.takeToken(bytes), let number: UInt16 = bytes.decimal(digits), number > 0 else {
+                return nil
+            }
             (port, end) = (number, digits.upperBound)
-            cursor.skipWhitespace()
+            cursor.skipWhitespace(bytes)
         }
-        guard cursor.isAtEnd || cursor.peek == UInt8(ascii: ";") else { return nil }
+        guard cursor.isAtEnd || cursor.peek(bytes) == UInt8(ascii: ";") else { return nil }
         self.range = range
         self.host = host
         self.port = port
         self.transport = transport
         sentBy = host.lowerBound..<end
         parameters = Parameters(cursor.position..<range.upperBound)
-        branch = parameters.first("branch", in: bytes)?.value
+        let branch = parameters.only("branch", in: bytes)
+        self.branch = branch.parameter?.value
+        isWellFormed = branch.isWellFormed
+    }
+}
+
+/// Reads tokens and separators with white space between them.
+private struct FieldCursor {
+    private(set) var position: Int
+    private let end: Int
+
+    init(_ range: Range<Int>) {
+        position = range.lowerBound
+        end = range.upperBound
     }
 
-    /// Reads tokens and separators with white space between them.
-    private struct Cursor {
-        let bytes: [UInt8]
-        let end: Int
-        var position: Int
+    var isAtEnd: Bool { position >= end }
+    func peek(_ bytes: [UInt8]) -> UInt8? { isAtEnd ? nil : bytes[position] }
 
-        init(_ range: Range<Int>, _ bytes: [UInt8]) {
-            self.bytes = bytes
-            position = range.lowerBound
-            end = range.upperBound
-        }
+    mutating func skipWhitespace(_ bytes: [UInt8]) {
+        while position < end, bytes[position] <= 0x20 { position += 1 }
+    }
 
-        var isAtEnd: Bool { position >= end }
-        var peek: UInt8? { isAtEnd ? nil : bytes[position] }
+    mutating func take(_ separator: UInt8, _ bytes: [UInt8]) -> Bool {
+        skipWhitespace(bytes)
+        guard position < end, bytes[position] == separator else { return false }
+        position += 1
+        return true
+    }
 
-        mutating func skipWhitespace() {
-            while let byte = peek, byte.isWhitespace || byte == 13 || byte == 10 { position += 1 }
-        }
+    mutating func takeToken(_ bytes: [UInt8]) -> Range<Int>? {
+        skipWhitespace(bytes)
+        let start = position
+        while position < end, Token.isTokenOctet(bytes[position]) { position += 1 }
+        return position > start ? start..<position : nil
+    }
 
-        mutating func take(_ separator: UInt8) -> Bool {
-            skipWhitespace()
-            guard peek == separator else { return false }
-            position += 1
-            return true
-        }
-
-        mutating func takeToken() -> Range<Int>? {
-            skipWhitespace()
-            let start = position
-            while let byte = peek, Token.isTokenOctet(byte) { position += 1 }
-            return position > start ? start..<position : nil
-        }
-
-        mutating func take(token: StaticString) -> Bool {
-            guard let range = takeToken() else { return false }
-            return bytes.equals(range, ignoringCase: token)
-        }
-
-        mutating func takeHost() -> Range<Int>? {
-            guard peek == UInt8(ascii: "[") else { return takeToken() }
-            guard let close = bytes[position..<end].firstIndex(of: UInt8(ascii: "]")),
-                IPAddress(text: bytes[position...close]) != nil
-            else { return nil }
-            defer { position = close + 1 }
-            return position..<(close + 1)
-        }
+    mutating func takeHost(_ bytes: [UInt8]) -> Range<Int>? {
+        guard peek(bytes) == UInt8(ascii: "[") else { return takeToken(bytes) }
+        guard let close = bytes.first(UInt8(ascii: "]"), in: position..<end),
+            HostText.address(position..<(close + 1), in: bytes) != nil
+        else { return nil }
+        defer { position = close + 1 }
+        return position..<(close + 1)
     }
 }

@@ -2,7 +2,7 @@ import NetworkTypes
 
 /// A header field's name, as far as a proxy has business with it; every other name is ``other`` and its line stays as
 /// it came. Names are compared without case, compact forms (RFC 3261 §7.3.3) are the same name.
-public enum HeaderName: UInt8, Hashable, Sendable {
+public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
     case via, from, to, callID, cSeq, contact, route, recordRoute, maxForwards, contentLength, contentType
     case contentEncoding, contentDisposition, proxyRequire, require, supported, expires, path, rSeq, rAck
     case event, subscriptionState, referTo, referredBy, retryAfter, serviceRoute
@@ -12,14 +12,20 @@ public enum HeaderName: UInt8, Hashable, Sendable {
     case other
 
     init(_ range: Range<Int>, in bytes: [UInt8]) {
-        if range.count == 1 {
-            self = Self.compact(bytes[range.lowerBound].lowercased)
+        guard let last = range.last else {
+            self = .other
             return
         }
-        let candidates: [(StaticString, HeaderName)] = Self.names[min(range.count, Self.names.count - 1)]
-        self = candidates.first { bytes.equals(range, ignoringCase: $0.0) }?.1 ?? .other
+        let first = bytes[range.lowerBound].lowercased
+        if range.count == 1 {
+            self = Self.compact(first)
+            return
+        }
+        let candidate = Self.candidate(length: range.count, first: first, last: bytes[last].lowercased)
+        self = bytes.equals(range, ignoringCase: candidate.text) ? candidate : .other
     }
 
+    /// RFC 3261 §20; `o` RFC 6665, `r` RFC 3515, `b` RFC 3892. Compact forms of other names stay ``other``.
     private static func compact(_ letter: UInt8) -> HeaderName {
         switch letter {
         case UInt8(ascii: "v"): .via
@@ -38,25 +44,82 @@ public enum HeaderName: UInt8, Hashable, Sendable {
         }
     }
 
-    /// The long names by their length.
-    private static let names: [[(StaticString, HeaderName)]] = {
-        let all: [(StaticString, HeaderName)] = [
-            ("Via", .via), ("From", .from), ("To", .to), ("Call-ID", .callID), ("CSeq", .cSeq), ("Contact", .contact),
-            ("Route", .route), ("Record-Route", .recordRoute), ("Max-Forwards", .maxForwards),
-            ("Content-Length", .contentLength), ("Content-Type", .contentType),
-            ("Content-Encoding", .contentEncoding), ("Content-Disposition", .contentDisposition),
-            ("Proxy-Require", .proxyRequire), ("Require", .require), ("Supported", .supported),
-            ("Expires", .expires), ("Path", .path), ("RSeq", .rSeq), ("RAck", .rAck), ("Event", .event),
-            ("Subscription-State", .subscriptionState), ("Refer-To", .referTo), ("Referred-By", .referredBy),
-            ("Retry-After", .retryAfter), ("Service-Route", .serviceRoute), ("Timestamp", .timestamp),
-            ("Proxy-Authenticate", .proxyAuthenticate), ("WWW-Authenticate", .wwwAuthenticate),
-            ("Proxy-Authorization", .proxyAuthorization), ("Authorization", .authorization), ("Reason", .reason),
-            ("X-Sallyport-Trunk", .sallyportTrunk),
-        ]
-        var table = [[(StaticString, HeaderName)]](repeating: [], count: 24)
-        for entry in all { table[entry.0.utf8CodeUnitCount].append(entry) }
-        return table
-    }()
+    /// The only name that has that length, first and last letter; the table test tells when a new one breaks that.
+    private static func candidate(length: Int, first: UInt8, last: UInt8) -> HeaderName {
+        switch (length, first) {
+        case (2, UInt8(ascii: "t")): .to
+        case (3, UInt8(ascii: "v")): .via
+        case (4, UInt8(ascii: "c")): .cSeq
+        case (4, UInt8(ascii: "f")): .from
+        case (4, UInt8(ascii: "p")): .path
+        case (4, UInt8(ascii: "r")): last == UInt8(ascii: "q") ? .rSeq : .rAck
+        case (5, UInt8(ascii: "e")): .event
+        case (5, UInt8(ascii: "r")): .route
+        case (6, UInt8(ascii: "r")): .reason
+        case (7, UInt8(ascii: "c")): last == UInt8(ascii: "d") ? .callID : .contact
+        case (7, UInt8(ascii: "e")): .expires
+        case (7, UInt8(ascii: "r")): .require
+        case (8, UInt8(ascii: "r")): .referTo
+        case (9, UInt8(ascii: "s")): .supported
+        case (9, UInt8(ascii: "t")): .timestamp
+        case (11, UInt8(ascii: "r")): last == UInt8(ascii: "y") ? .referredBy : .retryAfter
+        case (12, UInt8(ascii: "c")): .contentType
+        case (12, UInt8(ascii: "m")): .maxForwards
+        case (12, UInt8(ascii: "r")): .recordRoute
+        case (13, UInt8(ascii: "a")): .authorization
+        case (13, UInt8(ascii: "p")): .proxyRequire
+        case (13, UInt8(ascii: "s")): .serviceRoute
+        case (14, UInt8(ascii: "c")): .contentLength
+        case (16, UInt8(ascii: "c")): .contentEncoding
+        case (16, UInt8(ascii: "w")): .wwwAuthenticate
+        case (17, UInt8(ascii: "x")): .sallyportTrunk
+        case (18, UInt8(ascii: "p")): .proxyAuthenticate
+        case (18, UInt8(ascii: "s")): .subscriptionState
+        case (19, UInt8(ascii: "c")): .contentDisposition
+        case (19, UInt8(ascii: "p")): .proxyAuthorization
+        default: .other
+        }
+    }
+
+    /// The long name; empty for ``other``.
+    public var text: StaticString {
+        switch self {
+        case .via: "Via"
+        case .from: "From"
+        case .to: "To"
+        case .callID: "Call-ID"
+        case .cSeq: "CSeq"
+        case .contact: "Contact"
+        case .route: "Route"
+        case .recordRoute: "Record-Route"
+        case .maxForwards: "Max-Forwards"
+        case .contentLength: "Content-Length"
+        case .contentType: "Content-Type"
+        case .contentEncoding: "Content-Encoding"
+        case .contentDisposition: "Content-Disposition"
+        case .proxyRequire: "Proxy-Require"
+        case .require: "Require"
+        case .supported: "Supported"
+        case .expires: "Expires"
+        case .path: "Path"
+        case .rSeq: "RSeq"
+        case .rAck: "RAck"
+        case .event: "Event"
+        case .subscriptionState: "Subscription-State"
+        case .referTo: "Refer-To"
+        case .referredBy: "Referred-By"
+        case .retryAfter: "Retry-After"
+        case .serviceRoute: "Service-Route"
+        case .proxyAuthenticate: "Proxy-Authenticate"
+        case .wwwAuthenticate: "WWW-Authenticate"
+        case .proxyAuthorization: "Proxy-Authorization"
+        case .authorization: "Authorization"
+        case .timestamp: "Timestamp"
+        case .reason: "Reason"
+        case .sallyportTrunk: "X-Sallyport-Trunk"
+        case .other: ""
+        }
+    }
 
     /// Whether RFC 3261 allows only one field of that name in a message; a second one is refused (400).
     var isSingle: Bool {
@@ -65,15 +128,4 @@ public enum HeaderName: UInt8, Hashable, Sendable {
         default: false
         }
     }
-}
-
-/// One header field line: ranges into the message's octets.
-public struct HeaderField: Hashable, Sendable {
-    public let name: HeaderName
-    /// The name's octets, without the white space before the colon.
-    public let nameRange: Range<Int>
-    /// The value without surrounding white space; folds inside are kept.
-    public let value: Range<Int>
-    /// The whole line, or lines of a folded field, with the final line end.
-    public let line: Range<Int>
 }

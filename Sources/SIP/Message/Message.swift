@@ -64,6 +64,9 @@ public struct Message: Sendable {
         if case .response(let status, _) = startLine { status } else { 0 }
     }
 
+    /// The From tag as dialogs compare it: one of RFC 2543 has none, which counts as an empty one (RFC 3261 §12.1.1).
+    public var dialogFromTag: Range<Int> { fromTag ?? 0..<0 }
+
     /// Whether the request belongs to a dialog, by its To tag.
     public var isInDialog: Bool { toTag != nil }
 }
@@ -97,32 +100,10 @@ extension Message {
     /// Whether the body is a session description (RFC 3261 §20.15), uncompressed.
     public var hasSDP: Bool {
         guard !body.isEmpty, let type = header(.contentType), !has(.contentEncoding) else { return false }
-        let mediaType =
-            type.value.lowerBound..<(bytes[type.value].firstIndex(of: UInt8(ascii: ";")) ?? type.value.upperBound)
-        return bytes.equals(bytes.trimming(mediaType), ignoringCase: "application/sdp")
-    }
-}
-
-/// The CSeq header field (RFC 3261 §20.16).
-public struct CSeq: Hashable, Sendable {
-    public let number: UInt32
-    public let method: Method
-    public let methodRange: Range<Int>
-
-    init(number: UInt32, method: Method, methodRange: Range<Int>) {
-        self.number = number
-        self.method = method
-        self.methodRange = methodRange
-    }
-
-    /// Reads `314159 INVITE`; the number is below 2³¹ (RFC 3261 §8.1.1.5).
-    init?(_ value: Range<Int>, in bytes: [UInt8]) {
-        var end = value.lowerBound
-        while end < value.upperBound, bytes[end].isDigit { end += 1 }
-        let method = bytes.trimming(end..<value.upperBound)
-        guard let number: UInt32 = bytes.decimal(value.lowerBound..<end), number < 1 << 31,
-            method.lowerBound > end, Token.isToken(method, in: bytes)
-        else { return nil }
-        self.init(number: number, method: Method(method, in: bytes), methodRange: method)
+        let range = type.value.lowerBound..<(bytes.first(UInt8(ascii: ";"), in: type.value) ?? type.value.upperBound)
+        // The grammar allows white space around the slash; who misses that lets media pass by the relay.
+        guard let slash = bytes.first(UInt8(ascii: "/"), in: range) else { return false }
+        return bytes.equals(bytes.trimming(range.lowerBound..<slash), ignoringCase: "application")
+            && bytes.equals(bytes.trimming((slash + 1)..<range.upperBound), ignoringCase: "sdp")
     }
 }

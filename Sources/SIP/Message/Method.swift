@@ -27,18 +27,29 @@ public enum Method: UInt8, Hashable, Sendable, CaseIterable {
     }
 
     init(_ range: Range<Int>, in bytes: [UInt8]) {
-        let candidates: [Method] =
-            switch range.count {
-            case 3: [.ack, .bye]
-            case 4: [.info]
-            case 5: [.prack, .refer]
-            case 6: [.invite, .cancel, .update, .notify]
-            case 7: [.options, .message, .publish]
-            case 8: [.register]
-            case 9: [.subscribe]
-            default: []
-            }
-        self = candidates.first { bytes.equals(range, exactly: $0.name) } ?? .other
+        let candidate = range.isEmpty ? .other : Self.candidate(length: range.count, first: bytes[range.lowerBound])
+        self = bytes.equals(range, exactly: candidate.name) ? candidate : .other
+    }
+
+    /// The only method that has that length and that first letter.
+    private static func candidate(length: Int, first: UInt8) -> Method {
+        switch (length, first) {
+        case (3, UInt8(ascii: "A")): .ack
+        case (3, UInt8(ascii: "B")): .bye
+        case (4, UInt8(ascii: "I")): .info
+        case (5, UInt8(ascii: "P")): .prack
+        case (5, UInt8(ascii: "R")): .refer
+        case (6, UInt8(ascii: "I")): .invite
+        case (6, UInt8(ascii: "C")): .cancel
+        case (6, UInt8(ascii: "U")): .update
+        case (6, UInt8(ascii: "N")): .notify
+        case (7, UInt8(ascii: "O")): .options
+        case (7, UInt8(ascii: "M")): .message
+        case (7, UInt8(ascii: "P")): .publish
+        case (8, UInt8(ascii: "R")): .register
+        case (9, UInt8(ascii: "S")): .subscribe
+        default: .other
+        }
     }
 
     /// Whether the request can create a dialog, so that its path must be recorded (RFC 3261 §12.1, 6665, 3515).

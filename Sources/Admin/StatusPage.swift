@@ -1,0 +1,102 @@
+import Foundation
+
+/// The snapshots as text for people and as JSON for programs.
+public enum StatusPage {
+    public static func text(_ status: StatusSnapshot) -> String {
+        var table = TextTable([("sallyport", .left), (status.version, .left)])
+        table.add(["up", duration(status.uptimeSeconds)])
+        for listener in status.listeners {
+            table.add(["listening", "\(listener.side) \(listener.transport) \(listener.address)"])
+        }
+        let (calls, messages, media) = (status.calls, status.messages, status.media)
+        table.add(["calls", "\(calls.now) now, \(calls.total) in all, at most \(calls.limit)"])
+        table.add(["calls failed", counts(calls.failed)])
+        table.add(["registrations", "\(status.registrations)"])
+        table.add(["transactions", "\(status.transactions)"])
+        table.add(["messages", "\(messages.received) received, \(messages.sent) sent"])
+        table.add(["messages dropped", counts(messages.dropped)])
+        table.add(["media", "\(media.sessions) sessions, \(media.packets) packets, \(octets(media.bytes))"])
+        table.add(["media dropped", counts(media.dropped)])
+        table.add(["media ports", "\(media.portsUsed) used, \(media.portsFree) free"])
+        table.add(["memory", octets(status.memoryBytes)])
+        table.add(["processor", String(format: "%.2f s", status.processorSeconds)])
+        table.add(["descriptors", "\(status.openDescriptors)"])
+        return table.text
+    }
+
+    public static func text(_ calls: [CallSnapshot]) -> String {
+        var table = TextTable([
+            ("CALL-ID", .left), ("DIRECTION", .left), ("FROM", .left), ("TO", .left), ("TRUNK", .left),
+            ("STATE", .left),
+            ("AGE", .right), ("MEDIA", .left),
+        ])
+        for call in calls {
+            let head = [
+                call.callID, call.direction.rawValue, call.from, call.to, call.trunk ?? "-", call.state.rawValue,
+                duration(call.ageSeconds),
+            ]
+            table.add(head + [call.legs.first.map(text) ?? "-"])
+            for leg in call.legs.dropFirst() { table.add(Array(repeating: "", count: head.count) + [text(leg)]) }
+        }
+        return table.text
+    }
+
+    private static func text(_ leg: CallSnapshot.Leg) -> String {
+        let quality = String(format: "loss %.1f%% jitter %.1f ms", leg.loss * 100, leg.jitterMilliseconds)
+        let dropped = leg.dropped.isEmpty ? "" : " dropped \(counts(leg.dropped))"
+        return "\(leg.side) \(leg.local) <- \(leg.remote ?? "nobody yet") \(leg.packets) packets \(quality)\(dropped)"
+    }
+
+    public static func text(_ registrations: [RegistrationSnapshot]) -> String {
+        var table = TextTable([("AOR", .left), ("TRUNK", .left), ("CONTACT", .left), ("EXPIRES IN", .right)])
+        for entry in registrations {
+            table.add([entry.aor, entry.trunk, entry.contact, duration(entry.expiresInSeconds)])
+        }
+        return table.text
+    }
+
+    public static func text(_ trunks: [TrunkSnapshot]) -> String {
+        var table = TextTable([
+            ("TRUNK", .left), ("DOMAIN", .left), ("KIND", .left), ("REGISTRATIONS", .right), ("CALLS", .right),
+            ("ADDRESSES", .left),
+        ])
+        for trunk in trunks {
+            table.add([
+                trunk.name, trunk.domain, trunk.isLearned ? "learned" : "configured", "\(trunk.registrations)",
+                "\(trunk.calls)", trunk.addresses.isEmpty ? "-" : trunk.addresses.joined(separator: " "),
+            ])
+        }
+        return table.text
+    }
+
+    /// Keys in order, so that two pages can be compared.
+    public static func json(_ value: some Encodable) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        guard let data = try? encoder.encode(value) else { return "null\n" }
+        return String(decoding: data, as: UTF8.self) + "\n"
+    }
+
+    // MARK: Words
+
+    private static func counts(_ counts: [String: UInt64]) -> String {
+        let present = counts.filter { $0.value > 0 }.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        return present.isEmpty ? "none" : present.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+    }
+
+    /// `3d 4h`, `4h 5m`, `5m 6s` or `6s`.
+    static func duration(_ seconds: Double) -> String {
+        guard let whole = Int64(exactly: max(0, seconds.rounded(.down))) else { return "?" }
+        let parts = [(whole / 86400, "d"), (whole / 3600 % 24, "h"), (whole / 60 % 60, "m"), (whole % 60, "s")]
+        let shown = parts.drop { $0.0 == 0 }.prefix(2)
+        return shown.isEmpty ? "0s" : shown.map { "\($0.0)\($0.1)" }.joined(separator: " ")
+    }
+
+    private static func octets(_ count: UInt64) -> String {
+        if count < 10_000 { return "\(count) B" }
+        if count < 10_000_000 { return "\(count / 1000) kB" }
+        return "\(count / 1_000_000) MB"
+    }
+}

@@ -1,0 +1,68 @@
+/// The state of the whole process at one moment, for people, JSON and metrics.
+public struct StatusSnapshot: Codable, Hashable, Sendable {
+    public struct Listener: Codable, Hashable, Sendable {
+        public var side: String
+        public var transport: String
+        public var address: String
+
+        public init(side: String, transport: String, address: String) {
+            self.side = side
+            self.transport = transport
+            self.address = address
+        }
+    }
+
+    public struct Calls: Codable, Hashable, Sendable {
+        public var now = 0
+        /// Begun since start.
+        public var total: UInt64 = 0
+        /// Failed since start, by cause; causes are words of ours, never of a peer.
+        public var failed: [String: UInt64] = [:]
+        /// How many at once are allowed.
+        public var limit = 0
+
+        public init() {}
+    }
+
+    public struct Messages: Codable, Hashable, Sendable {
+        public var received: UInt64 = 0
+        public var sent: UInt64 = 0
+        /// Dropped since start, by cause.
+        public var dropped: [String: UInt64] = [:]
+
+        public init() {}
+    }
+
+    public struct Media: Codable, Hashable, Sendable {
+        public var sessions = 0
+        public var portsUsed = 0
+        public var portsFree = 0
+        public var packets: UInt64 = 0
+        public var bytes: UInt64 = 0
+        /// Packets dropped since start, by cause.
+        public var dropped: [String: UInt64] = [:]
+
+        public init() {}
+    }
+
+    public var version: String
+    public var uptimeSeconds: Double = 0
+    public var listeners: [Listener] = []
+    public var calls = Calls()
+    public var registrations = 0
+    public var transactions = 0
+    public var messages = Messages()
+    public var media = Media()
+    public var memoryBytes: UInt64 = 0
+    public var processorSeconds: Double = 0
+    public var openDescriptors = 0
+
+    public init(version: String) { self.version = version }
+
+    /// Fills in what the kernel knows of the process.
+    public mutating func take(_ usage: ProcessUsage) {
+        memoryBytes = usage.memory
+        processorSeconds = usage.processorSeconds
+        openDescriptors = usage.openDescriptors
+    }
+}

@@ -1,0 +1,181 @@
+import Admin
+import Config
+import MediaRelay
+import NetworkTypes
+import OutboundProxy
+import Reactor
+
+/// Makes the admin server's pages: asks every shard and every worker for a snapshot through its mailbox, and puts the
+/// answers together. Belongs to the main loop.
+final class StatusSource: AdminSource {
+    private let shards: [Mailbox<ShardMessage>]
+    private let workers: MediaDriver
+    private let settings: ProxySettings
+    private let callLimit: Int
+    private let loop: EventLoop
+    private let started: Instant
+    private let shardAnswers: Mailbox<ShardSnapshot>
+    private let workerAnswers: Mailbox<MediaSnapshot>
+    private var receivers: (Mailbox<ShardSnapshot>.Receiver, Mailbox<MediaSnapshot>.Receiver)?
+    private var waiting: [(Overview) -> Void] = []
+    private var open = 0
+    private var overview = Overview()
+
+    /// Everything that was answered.
+    struct Overview {
+        var shards: [ShardSnapshot] = []
+        var legs: [RelaySessionID: [LegReport]] = [:]
+    }
+
+    init(
+        on loop: EventLoop, shards: [Mailbox<ShardMessage>], workers: MediaDriver, settings: ProxySettings,
+        callLimit: Int
+    ) throws(SystemError) {
+        self.loop = loop
+        self.shards = shards
+        self.workers = workers
+        self.settings = settings
+        self.callLimit = callLimit
+        started = loop.now
+        shardAnswers = try Mailbox()
+        workerAnswers = try Mailbox()
+        receivers = (
+            try shardAnswers.receive(on: loop) { [unowned self] snapshots in
+                for snapshot in snapshots { take { $0.shards.append(snapshot) } }
+            },
+            try workerAnswers.receive(on: loop) { [unowned self] snapshots in
+                for snapshot in snapshots { take { $0.legs.merge(snapshot.sessions) { $0 + $1 } } }
+            }
+        )
+    }
+
+    // MARK: Asking
+
+    /// Calls back with an overview; questions that come while one is being answered share its answer.
+    private func ask(_ done: @escaping (Overview) -> Void) {
+        waiting.append(done)
+        guard open == 0 else { return }
+        overview = Overview()
+        for shard in shards { shard.send(.snapshot(shardAnswers)) }
+        open = shards.count + workers.requestSnapshots(workerAnswers)
+    }
+
+    private func take(_ note: (inout Overview) -> Void) {
+        note(&overview)
+        open -= 1
+        guard open == 0 else { return }
+        let callers = waiting
+        waiting = []
+        for caller in callers { caller(overview) }
+    }
+
+    // MARK: Pages
+
+    func status(_ done: @escaping (StatusSnapshot) -> Void) {
+        ask { [self] overview in done(status(overview)) }
+    }
+
+    private func status(_ overview: Overview) -> StatusSnapshot {
+        var status = StatusSnapshot(version: Sallyport.version)
+        status.uptimeSeconds = (loop.now - started).seconds
+        status.listeners = settings.listeners.map {
+            StatusSnapshot.Listener(side: "\($0.side)", transport: "\($0.transport)", address: "\($0.local)")
+        }
+        status.calls.limit = callLimit
+        status.registrations = overview.shards.first?.bindings.count ?? 0
+        for shard in overview.shards { add(shard, to: &status) }
+        for report in overview.legs.values.joined() { add(report.counters, to: &status) }
+        status.take(ProcessUsage.now())
+        return status
+    }
+
+    private func add(_ shard: ShardSnapshot, to status: inout StatusSnapshot) {
+        let counters = shard.counters
+        status.calls.now += shard.calls.count
+        status.calls.total += counters.calls
+        status.transactions += shard.transactions
+        status.messages.received += counters.messagesIn
+        status.messages.sent += counters.messagesOut
+        status.media.sessions += shard.sessions
+        status.media.portsUsed += 2 * shard.pairsUsed
+        status.media.portsFree += 2 * (shard.pairs - shard.pairsUsed)
+        for (cause, count) in [
+            ("failed", counters.callsFailed), ("ended by us", counters.callsEndedByUs),
+            ("overloaded", counters.overloaded),
+        ] where count > 0 { status.calls.failed[cause, default: 0] += count }
+        for (cause, count) in [
+            ("not SIP", counters.droppedNotSIP), ("malformed", counters.droppedMalformed),
+            ("unadmitted", counters.droppedUnadmitted), ("spoofed", counters.droppedSpoofed),
+            ("stray", counters.droppedStray), ("over budget", counters.droppedOverBudget),
+            ("socket", shard.socketDrops),
+        ] where count > 0 { status.messages.dropped[cause, default: 0] += count }
+    }
+
+    private func add(_ counters: RelayCounters, to status: inout StatusSnapshot) {
+        status.media.packets += counters.packets + counters.controlPackets
+        status.media.bytes += counters.bytes
+        for (cause, count) in Self.drops(counters) { status.media.dropped[cause, default: 0] += count }
+    }
+
+    private static func drops(_ counters: RelayCounters) -> [(String, UInt64)] {
+        [
+            ("source", counters.droppedSource), ("malformed", counters.droppedMalformed),
+            ("no destination", counters.droppedNoDestination), ("send", counters.droppedSend),
+        ].filter { $0.1 > 0 }
+    }
+
+    func calls(_ done: @escaping ([CallSnapshot]) -> Void) {
+        ask { [self] overview in
+            done(overview.shards.flatMap { shard in shard.calls.map { call($0, at: shard.time, overview) } })
+        }
+    }
+
+    private func call(_ call: CallSummary, at now: Instant, _ overview: Overview) -> CallSnapshot {
+        let reports = call.session.flatMap { overview.legs[RelaySessionID($0)] } ?? []
+        return CallSnapshot(
+            callID: call.callID, direction: call.origin == .inside ? .outbound : .inbound, from: call.from, to: call.to,
+            trunk: call.trunk.isEmpty ? nil : call.trunk,
+            state: call.state == .early ? .early : call.state == .answered ? .confirmed : .ending,
+            ageSeconds: (now - call.startedAt).seconds, legs: reports.map { leg($0, of: call) })
+    }
+
+    private func leg(_ report: LegReport, of call: CallSummary) -> CallSnapshot.Leg {
+        let side = report.leg == .caller ? call.origin : call.origin.opposite
+        var leg = CallSnapshot.Leg(side: "\(side)", local: "\(report.local)", remote: report.source.map { "\($0)" })
+        leg.packets = report.counters.packets
+        leg.bytes = report.counters.bytes
+        leg.lost = report.counters.lost
+        leg.outOfOrder = report.counters.outOfOrder
+        // The relay does not know the clock rate of each payload type; 8 kHz is right for telephony's narrow band.
+        leg.jitterMilliseconds = Double(report.counters.jitter) / 8
+        for (cause, count) in Self.drops(report.counters) { leg.dropped[cause] = count }
+        return leg
+    }
+
+    func registrations(_ done: @escaping ([RegistrationSnapshot]) -> Void) {
+        ask { overview in
+            guard let shard = overview.shards.first else { return done([]) }
+            done(
+                shard.bindings.map { binding in
+                    RegistrationSnapshot(
+                        aor: "sip:\(binding.user)@\(binding.domain)",
+                        trunk: shard.trunks.first { $0.domain == binding.domain }?.name ?? binding.domain,
+                        contact: String(decoding: binding.contact, as: UTF8.self),
+                        expiresInSeconds: max(0, (binding.expires - shard.time).seconds))
+                })
+        }
+    }
+
+    func trunks(_ done: @escaping ([TrunkSnapshot]) -> Void) {
+        ask { overview in
+            guard let first = overview.shards.first else { return done([]) }
+            done(
+                first.trunks.map { trunk in
+                    TrunkSnapshot(
+                        name: trunk.name, domain: trunk.domain, isLearned: !trunk.isConfigured,
+                        addresses: trunk.addresses.map(\.description).sorted(), registrations: trunk.bindings,
+                        calls: overview.shards.reduce(0) { $0 + $1.calls.count { $0.trunk == trunk.name } })
+                })
+        }
+    }
+}
