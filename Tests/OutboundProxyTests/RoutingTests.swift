@@ -249,10 +249,5 @@ import Testing
         #expect(invite.text.contains(text(of: extra) + "\r\n"))
     }
 
-    @Test func `an INVITE without a From tag can't make a dialog: 400`() {
-        let text = CallTexts.outboundINVITE().replacing(";tag=pbx", with: "")
-        #expect(proxy.receive(text, on: .inside).map(\.status) == [400])
-    }
-
     private func text(of lines: String) -> String { String(decoding: wire(lines), as: UTF8.self) }
 }
