@@ -96,7 +96,9 @@ import Testing
         #expect(
             proxy.receive(invite(did), on: .outside).map(\.requestURI)
                 == ["sip:8005551212@192.168.0.2:5060;line=vtqvcuo"])
-        let (other, _) = try registered(pbxs: [PBXSettings(host: "192.168.0.9", port: 5080)])
+        let (other, _) = try registered(pbxs: [
+            PBXSettings(host: "192.168.0.9", port: 5080), PBXSettings(host: "192.168.0.2", port: 5060),
+        ])
         let sent = other.receive(invite(did), on: .outside)
         #expect(sent.map(\.requestURI) == ["sip:8005551212@192.168.0.9:5080"])
         #expect(sent.map(\.to) == [ProxyHarness.address("192.168.0.9:5080")])
@@ -192,6 +194,24 @@ import Testing
         let sent = try #require(proxy.receive(text, on: .inside, from: host).first)
         proxy.receive(CallTexts.response(200, "OK", to: sent, tag: "o"), on: .outside)
         #expect(proxy.core.trunkSummaries.isEmpty)
+    }
+
+    @Test func `what another inside host registered at reaches its Contacts, not the PBX`() throws {
+        let proxy = ProxyHarness()
+        let host = ProxyHarness.address("192.168.0.77:5060")
+        let text = CallTexts.register(contact: "<sip:phone@192.168.0.77:5060>", user: "phone")
+        let request = try #require(proxy.receive(text, on: .inside, from: host).first)
+        let ok = CallTexts.response(200, "OK", to: request, tag: "t", contact: request.header(.contact))
+        proxy.receive(ok, on: .outside)
+        let mine = proxy.receive(invite("sip:phone@203.0.113.1"), on: .outside)
+        #expect(mine.map(\.requestURI) == ["sip:phone@192.168.0.77:5060"])
+        let other = CallTexts.inboundINVITE(uri: "sip:8005551212@203.0.113.1", branch: "z9hG4bKother")
+        let sent = proxy.receive(other, on: .outside)
+        #expect(sent.map(\.to) == [host])
+        // A PBX that registers there as well makes it a trunk of the PBX.
+        try proxy.register(branch: "z9hG4bKpbx")
+        let third = CallTexts.inboundINVITE(uri: "sip:8005551212@203.0.113.1", branch: "z9hG4bKthird")
+        #expect(proxy.receive(third, on: .outside).map(\.to) == [ProxyHarness.pbx])
     }
 
     @Test func `a redirect's third party passes, an inside one is hidden`() throws {
