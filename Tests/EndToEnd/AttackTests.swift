@@ -42,7 +42,7 @@ struct AttackTests {
     @Test("security 1, 2: for a trunk behind NAT at most five foreign packets pass, and the peer's own source wins")
     func provisional() throws {
         let stage = try Stage(
-            "pbx: PBX\ntrunks: [{name: far, domain: itsp.example, networks: [127.0.0.0/8], nat: yes}]")
+            extra: "pbx: PBX\ntrunks: [{name: far, domain: itsp.example, networks: [127.0.0.0/8], nat: yes}]")
         try stage.start()
         let attacker = try LoopbackPeer(at: SocketAddress(stage.host(66), 6_666))
         let call = try stage.inboundCall("sip:100@\(stage.outside)")
