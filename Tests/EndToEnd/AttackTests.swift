@@ -49,7 +49,7 @@ struct AttackTests {
         spray(stage, attacker, times: 20)
         usleep(100_000)
         let foreign = call.pbxMedia.drain() + call.itspMedia.drain()
-        #expect(foreign.count <= 5)
+        #expect((1...5).contains(foreign.count))
         try call.talk()
         spray(stage, attacker, times: 5)
         try call.talk()
@@ -86,7 +86,7 @@ struct AttackTests {
     }
 
     /// What arrives at port 5060 of any public address.
-    private static func scan(_ number: Int, from source: SocketAddress, to target: SocketAddress) -> [UInt8] {
+    static func scan(_ number: Int, from source: SocketAddress, to target: SocketAddress) -> [UInt8] {
         let method = ["OPTIONS", "INVITE", "REGISTER", "BYE", "MESSAGE", "SUBSCRIBE", "X\(number)"][number % 7]
         let text = """
             \(method) sip:\(number)@\(target) SIP/2.0\r

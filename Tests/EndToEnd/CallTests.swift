@@ -96,6 +96,8 @@ struct CallTests {
         let legs = Dictionary(uniqueKeysWithValues: live.legs.map { ($0.side, $0) })
         #expect(legs["inside"]?.packets == 25 && legs["outside"]?.packets == 25)
         #expect(legs["inside"]?.bytes == 25 * 172)
+        #expect(legs["inside"]?.local == "\(try #require(call.pbxMedia.remote))")
+        #expect(legs["outside"]?.local == "\(try #require(call.itspMedia.remote))")
         #expect(legs["inside"]?.remote == "\(call.pbxMedia.rtp.address)")
         #expect(legs["outside"]?.remote == "\(call.itspMedia.rtp.address)")
         let trunk = try #require(try stage.json("trunks", as: [TrunkSnapshot].self).first)
