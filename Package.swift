@@ -88,7 +88,8 @@ let package = Package(
         .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "OutboundProxyTests",
-            dependencies: ["OutboundProxy", "SIP", "TLS", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+            dependencies: ["OutboundProxy", "SIP", "TLS", "NetworkTypes", "Reactor", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "MediaRelayTests",
             dependencies: ["CAllocationCounter", "MediaRelay", "SDP", "RTP", "NetworkTypes", "TestSupport"],
@@ -103,7 +104,8 @@ let package = Package(
             name: "AdminTests", dependencies: ["Admin", "Reactor", "NetworkTypes", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "StateTests", dependencies: ["sallyport", "OutboundProxy", "NetworkTypes", "TLS", "TestSupport"],
+            name: "StateTests",
+            dependencies: ["sallyport", "OutboundProxy", "NetworkTypes", "Reactor", "TLS", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "BenchTests", dependencies: ["sallyport-bench", "NetworkTypes"], swiftSettings: strict),
@@ -116,7 +118,8 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "NetworkTypes", "CShims", "MediaRelay", "Reactor", "TestSupport", "sallyport", "sallyport-bench",
+                "NetworkTypes", "CShims", "MediaRelay", "Reactor", "Config", "Admin", "TestSupport", "sallyport",
+                "sallyport-bench", .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EndToEnd", swiftSettings: strict),
     ]

@@ -29,12 +29,12 @@ struct PortRange: ExpressibleByArgument {
     var defaultValueDescription: String { "\(value.lowerBound)-\(value.upperBound)" }
 }
 
-/// Where everybody is: the same for every command.
+/// Where everybody is: the same for every command. The media ports are apart, as PBX and proxy may share an address.
 struct AddressOptions: ParsableArguments {
     @Option(help: "The proxy's inside door (IPv4).") var proxyInside = Address(0x7f00_0001, 5060)
     @Option(help: "The proxy's outside door.") var proxyOutside = Address(0x7f00_0002, 5060)
     @Option(help: "The SIP address of the generator's PBX, who calls.") var caller = Address(0x7f00_0001, 5080)
     @Option(help: "The SIP address of the generator's ITSP, who answers.") var answerer = Address(0x7f00_0003, 5080)
-    @Option(help: "The generator's own media ports.") var ownMediaPorts = PortRange(20002...59999)
-    @Option(help: "The media ports of a proxy that is spawned.") var proxyMediaPorts = PortRange(10000...19999)
+    @Option(help: "The generator's own media ports.") var ownMediaPorts = PortRange(40000...59999)
+    @Option(help: "The media ports of a proxy that is spawned.") var proxyMediaPorts = PortRange(10000...39999)
 }

@@ -31,6 +31,7 @@ struct CallCommand: ParsableCommand {
     @Option(help: "Start this sallyport executable for the run.", completion: .file()) var spawn: String?
     @Option(help: "The configuration for --spawn, instead of one made for the run.") var config: String?
     @Option(help: "Measure this running process and its children; may be repeated.") var pid: [Int32] = []
+    @Option(help: "Seconds to wait before the last look at the proxy's memory; timers hold it for 32.") var settle = 0.0
     @Flag(help: "Register through the proxy first; done for a single call.") var register = false
     @Flag(help: "Play tones and listen for them; done for a single call.") var tone = false
     @Flag(help: "Describe audio, but send none.") var noMedia = false
@@ -44,7 +45,7 @@ struct CallCommand: ParsableCommand {
     func validate() throws {
         if total < 1 { throw ValidationError("--calls and --concurrent count from 1.") }
         if let rate, rate <= 0 { throw ValidationError("--rate must be above 0.") }
-        if duration < 0 || ring < 0 { throw ValidationError("Times can't be negative.") }
+        if duration < 0 || ring < 0 || settle < 0 { throw ValidationError("Times can't be negative.") }
         if !(10...60).contains(ptime) || ptime % 10 != 0 { throw ValidationError("--ptime is 10, 20, … 60.") }
         if direct, spawn != nil || !pid.isEmpty { throw ValidationError("--direct has no proxy to spawn or measure.") }
     }
@@ -92,7 +93,8 @@ struct CallCommand: ParsableCommand {
         // Without a rate, calls that are to be up together are set up within ten seconds.
         let usual = concurrent.map { max(10, Double($0) / 10) } ?? 50
         return CallLoad.Plan(
-            calls: total, rate: rate ?? usual, mix: mix, together: concurrent == nil ? nil : .seconds(duration))
+            calls: total, rate: rate ?? usual, mix: mix, together: concurrent == nil ? nil : .seconds(duration),
+            settling: .seconds(settle))
     }
 
     /// A socket for each end of each call that is up.

@@ -8,6 +8,8 @@ final class CallLoad {
         var mix: CallMix
         /// Set when all calls are to be up at once for this long; otherwise each call has its own length.
         var together: Duration?
+        /// How long the proxy is left alone before its memory is looked at for the last time.
+        var settling: Duration = .zero
     }
 
     let loop: LoadLoop
@@ -50,6 +52,7 @@ final class CallLoad {
         measurements.ownCPUSeconds = ProcessUsage.ownCPUSeconds - ownCPU
         loop.run(for: CallSettings.drain)
         loop.answerer.failOpenCalls()
+        loop.run(for: plan.settling)
         measurements.after = observe()
     }
 
@@ -97,7 +100,8 @@ final class CallLoad {
     private func waitForEnd() throws(SystemError) {
         while loop.caller.open > 0 { try turn() }
         // An answerer whose caller died gives up its 200, then its BYE: twice 32 seconds.
-        let patience = Instant.now + Retransmission.limit * 2 + .seconds(5)
+        let expectsDeadCallers = plan.mix == .abandoned || plan.mix == .all
+        let patience = Instant.now + (expectsDeadCallers ? Retransmission.limit * 2 + .seconds(5) : .seconds(10))
         while loop.answerer.open > 0, Instant.now < patience { try turn() }
     }
 }

@@ -56,7 +56,8 @@ extension CallReport.ProxyCost {
         if let steady = measured.steadyCPUSeconds, measured.steadyPackets > 0 {
             cpuSecondsPerMillionPackets = steady * 1e6 / Double(measured.steadyPackets)
         }
-        (memoryBefore, memoryAtMost, memoryAfter) = (before.memoryBytes, most.memoryBytes, after.memoryBytes)
+        (memoryBefore, memoryAfter) = (before.memoryBytes, after.memoryBytes)
+        memoryAtMost = max(before.memoryBytes, most.memoryBytes, after.memoryBytes)
         if measured.mostUp >= 10, most.memoryBytes > before.memoryBytes {
             bytesPerCall = Double(most.memoryBytes - before.memoryBytes) / Double(measured.mostUp)
         }

@@ -123,6 +123,7 @@ final class CallerCall: TimedCall {
         actAt = .distantFuture
         switch state {
         case .ringing: cancel(at: now)
+        case .up where plan.isEndedByAnswerer: end("the answerer's BYE never came")
         case .up: sendBYE(at: now)
         case .over, .dead: agent.forget(self)
         case .calling, .cancelling, .hangingUp: break
@@ -131,9 +132,9 @@ final class CallerCall: TimedCall {
 
     // MARK: Ending
 
-    /// Hangs up at a moment to come, if the call is up and this end is to do it.
+    /// Hangs up at a moment to come, or, where the answerer is to do it, gives up waiting a good while later.
     func hangUp(at moment: Instant) {
-        if state == .up, !plan.isEndedByAnswerer { actAt = moment }
+        if state == .up { actAt = plan.isEndedByAnswerer ? moment + .seconds(40) : moment }
     }
 
     private func cancel(at now: Instant) {

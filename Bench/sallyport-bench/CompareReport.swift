@@ -25,7 +25,11 @@ struct CompareReport: Codable {
         var oneWay: Times
         var isGeneratorsLimit: Bool
 
-        var medianCost: Double { cost.isEmpty ? 0 : cost.sorted()[cost.count / 2] }
+        var medianCost: Double {
+            let sorted = cost.sorted()
+            guard !sorted.isEmpty else { return 0 }
+            return (sorted[sorted.count / 2] + sorted[(sorted.count - 1) / 2]) / 2
+        }
     }
 
     /// Measures: every round takes each relay at each rate in turn, so that a noisy minute hits all of them.
@@ -79,7 +83,13 @@ extension CompareReport {
         if relays.count == 2 { rows.append(Self.ratios(relays[0], relays[1])) }
         let note =
             "Cost is CPU time per packet: median of the rounds, and the least and the most. Ratios are Sallyport's."
-        return Self.aligned(rows) + "\n" + note
+        return ([Self.aligned(rows)] + delays + [note]).joined(separator: "\n")
+    }
+
+    private var delays: [String] {
+        relays.flatMap { relay in
+            relay.rates.map { "\(relay.name) at \(Int($0.packetsPerSecond)) packets/s, one way: \($0.oneWay.text)" }
+        }
     }
 
     private static func ratios(_ a: Relay, _ b: Relay) -> [String] {
@@ -104,7 +114,8 @@ extension CompareReport.Relay {
     fileprivate var row: [String] {
         let limit = mostIsGeneratorsLimit == true ? "at least " : ""
         return [name] + rates.map(\.text) + [
-            most.map { "\(limit)\(Int($0))/s" } ?? "-", String(format: "%.1f kB a call", bytesPerCall / 1000),
+            most.map { $0 > 0 ? "\(limit)\(Int($0))/s" : "not found" } ?? "-",
+            String(format: "%.1f kB a call", bytesPerCall / 1000),
         ]
     }
 }

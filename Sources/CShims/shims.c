@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CShims.h"
+#include <malloc.h>
 #include <errno.h>
 #include <linux/sock_diag.h>
 #include <netdb.h>
@@ -118,4 +119,10 @@ CShims_name_result CShims_resolve(const char *name, int family, void *addresses,
     }
     freeaddrinfo(list);
     return *count > 0 ? CShims_name_found : CShims_name_unknown;
+}
+
+void CShims_trim_memory(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

@@ -31,6 +31,9 @@ public struct DeadlineQueue<Element> {
         }
     }
 
+    /// Gives back the memory of a time when there were many more entries.
+    public mutating func shrink() { heap = heap.map { $0 } }
+
     /// Takes the earliest entry if its deadline has come: O(log n).
     public mutating func popDue(at now: Instant) -> Element? {
         guard let first = heap.first, first.deadline <= now else { return nil }

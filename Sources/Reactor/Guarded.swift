@@ -10,11 +10,11 @@ import Glibc
 /// Sendable without the compiler's proof, because: the two pointers never change, are never handed out, and are freed
 /// when nobody has the value any more; what they point to is touched only between lock and unlock, which also order
 /// the memory; and `State` itself may be used on any thread.
-struct Guarded<State: Sendable>: ~Copyable, @unchecked Sendable {
+public struct Guarded<State: ~Copyable & Sendable>: ~Copyable, @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let state: UnsafeMutablePointer<State>
 
-    init(_ initial: State) {
+    public init(_ initial: consuming State) {
         mutex = .allocate(capacity: 1)
         mutex.initialize(to: pthread_mutex_t())
         pthread_mutex_init(mutex, nil)
@@ -30,9 +30,11 @@ struct Guarded<State: Sendable>: ~Copyable, @unchecked Sendable {
     }
 
     /// Runs `body` alone with the state. It must not come back here: the lock is not recursive.
-    func withLock<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
+    public func withLock<Result: Sendable, Failure: Error>(
+        _ body: (inout State) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        return body(&state.pointee)
+        return try body(&state.pointee)
     }
 }

@@ -9,4 +9,8 @@ public enum ProcessLimits {
         if limit < 0 { throw .last("raise the limit of open files") }
         return Int(limit)
     }
+
+    /// Gives memory that the allocator keeps for later back to the system. It takes milliseconds after a rush, in which
+    /// the allocator is locked: not for a busy loop.
+    public static func giveBackMemory() { CShims_trim_memory() }
 }

@@ -15,15 +15,20 @@ final class Daemon {
     private let configuration: Configuration
     private let logger: Logger
     private let shardCount: Int
+    private let ending: Mailbox<Void>?
 
-    /// `shards`: how many signalling threads; by default one for every two processors.
-    init(configuration: Configuration, logger: Logger, shards: Int? = nil) {
+    /// - Parameters:
+    ///   - shards: How many signalling threads; by default one for every two processors.
+    ///   - ending: What a message ends the run through; without it SIGTERM and SIGINT do, of which a process has one
+    ///     handler only.
+    init(configuration: Configuration, logger: Logger, shards: Int? = nil, ending: Mailbox<Void>? = nil) {
         self.configuration = configuration
         self.logger = logger
+        self.ending = ending
         shardCount = shards ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) / 2)
     }
 
-    /// Runs until SIGTERM or SIGINT; the exit status.
+    /// Runs until it is told to end; the exit status.
     func run() throws -> Int32 {
         let descriptors = try ProcessLimits.raiseFileLimit()
         let state = try StateDirectory(path: configuration.state)
@@ -90,13 +95,11 @@ final class Daemon {
         }
     }
 
-    /// Serves the admin page until a signal comes.
+    /// Serves the admin page until the end.
     private func serve(_ loop: EventLoop, _ source: StatusSource, calls: Int, descriptors: Int) throws {
         let admin = try AdminServer(on: loop, listen: configuration.admin.listen)
         admin.servePages(of: source)
-        let signals = try [SignalSource.Signal.terminate, .interrupt].map { signal in
-            try SignalSource(signal, on: loop) { [unowned loop] in loop.stop() }
-        }
+        let endings = try endings(on: loop)
         let listeners = Side.allCases.flatMap { side in
             configuration.listeners(of: side).map { "\(side) \($0.transport) \($0.address)" }
         }
@@ -107,8 +110,16 @@ final class Daemon {
                 "descriptors": "\(descriptors)", "admin": "\(configuration.admin.listen)",
             ])
         loop.run()
-        withExtendedLifetime((signals, admin)) {}
+        withExtendedLifetime((endings, admin)) {}
         logger.info("stopping")
+    }
+
+    /// What stops the loop, for as long as it is kept.
+    private func endings(on loop: EventLoop) throws(SystemError) -> [AnyObject] {
+        if let ending { return [try ending.receive(on: loop) { [unowned loop] _ in loop.stop() }] }
+        return try [SignalSource.Signal.terminate, .interrupt].map { signal throws(SystemError) in
+            try SignalSource(signal, on: loop) { [unowned loop] in loop.stop() }
+        }
     }
 }
 

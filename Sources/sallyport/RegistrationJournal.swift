@@ -1,7 +1,7 @@
 import Glibc
 import NetworkTypes
 import OutboundProxy
-import Synchronization
+import Reactor
 
 /// The registrations seen, across restarts: without them no token would admit a call until each PBX has registered
 /// again (design §4).
@@ -17,7 +17,7 @@ final class RegistrationJournal: Sendable {
     /// The bindings that were alive when the journal was opened.
     let loaded: [DirectoryUpdate]
     /// What a compaction leaves: the last record of each binding, by token.
-    private let live: Mutex<[[UInt8]: Entry]>
+    private let live: Guarded<[[UInt8]: Entry]>
 
     init(_ directory: StateDirectory, now: Instant) throws(StateError) {
         let wall = Self.wallClock
@@ -29,7 +29,7 @@ final class RegistrationJournal: Sendable {
             alive[token] = decoded.map { ($0.binding, Entry(expires: $0.expires, record: record)) }
         }
         loaded = alive.values.map { .bind($0.binding) }
-        live = Mutex(alive.mapValues(\.entry))
+        live = Guarded(alive.mapValues(\.entry))
         if records > alive.count { compact() }
     }
 

@@ -132,6 +132,7 @@ final class SignallingShard {
             links.record(update, loop.now)
             for (other, mailbox) in links.shards.enumerated() where other != index { mailbox.send(.directory(update)) }
         case .event(let event): log(event)
+        case .shrunk: ProcessLimits.giveBackMemory()
         }
     }
 

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import NetworkTypes
 
 /// The UDP ports that some process has bound, as the kernel lists them.
@@ -11,8 +11,9 @@ struct UDPPortsInUse {
     static func ofThisMachine() -> UDPPortsInUse {
         var ports = UDPPortsInUse()
         for path in ["/proc/net/udp", "/proc/net/udp6"] {
-            guard let data = FileManager.default.contents(atPath: path) else { continue }
-            ports.add(String(decoding: data, as: UTF8.self))
+            // Read to its end: Foundation believes the size that /proc gives (none), and stops after the first page.
+            guard let table = try? File(path, O_RDONLY).contents(limit: 1 << 30) else { continue }
+            ports.add(String(decoding: table, as: UTF8.self))
         }
         return ports
     }

@@ -1,7 +1,6 @@
 import Admin
 import NetworkTypes
 import Reactor
-import Synchronization
 
 /// An admin server on a thread of its own.
 final class RunningServer: Sendable {
@@ -9,7 +8,7 @@ final class RunningServer: Sendable {
     private let thread: LoopThread
 
     private final class Bound: Sendable {
-        let address = Mutex(SocketAddress(.unspecified(.v4), 0))
+        let address = Guarded(SocketAddress(.unspecified(.v4), 0))
     }
 
     /// `build` adds routes on the loop's thread; what it returns is kept with the server.

@@ -45,7 +45,7 @@ struct Dialog {
         return CallTexts.request(
             "\(method) \(self.target) SIP/2.0",
             """
-            Via: SIP/2.0/UDP \(source);rport;branch=z9hG4bK\(side)\(method)\(branches)\(local.utf8.count)
+            Via: SIP/2.0/UDP \(source);rport;branch=z9hG4bK\(side)\(method.lowercased())\(branches)\(local.utf8.count)
             \(routes.map { "Route: \($0)" }.joined(separator: "\n"))
             From: \(local)
             To: \(remote)

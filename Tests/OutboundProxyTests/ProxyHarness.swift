@@ -17,6 +17,7 @@ final class ProxyHarness {
     var events: [ProxyEvent] = []
     var resolving: [String] = []
     var updates: [DirectoryUpdate] = []
+    var timesShrunk = 0
     /// Whether each message that leaves outside is scanned for inside addresses (design §3).
     var scansOutside = true
     private(set) var leaks: [String] = []
@@ -102,6 +103,7 @@ final class ProxyHarness {
             case .resolve(let name): resolving.append(name)
             case .directory(let update): updates.append(update)
             case .event(let event): events.append(event)
+            case .shrunk: timesShrunk += 1
             }
         }
         return list

@@ -1,6 +1,6 @@
 import Dispatch
 import OutboundProxy
-import Synchronization
+import Reactor
 import TLS
 import Testing
 
@@ -10,7 +10,7 @@ import Testing
 struct DurableTokenStoreTests {
     /// A calendar that the test turns.
     final class Calendar: Sendable {
-        private let value = Mutex<UInt32>(20_000)
+        private let value = Guarded<UInt32>(20_000)
         var day: UInt32 { value.withLock { $0 } }
         func advance(days: UInt32) { value.withLock { $0 += days } }
     }

@@ -1,6 +1,6 @@
 import Dispatch
 import Foundation
-import Synchronization
+import Reactor
 import Testing
 
 @testable import sallyport
@@ -109,7 +109,7 @@ struct JournalTests {
     @Test("loses nothing when many threads append while it is compacted")
     func concurrency() throws {
         let (journal, _) = try open()
-        let live = Mutex<Set<[UInt8]>>([])
+        let live = Guarded<Set<[UInt8]>>([])
         DispatchQueue.concurrentPerform(iterations: 4) { thread in
             for number in 0..<500 {
                 let record = Array("\(thread) \(number)".utf8)

@@ -1,6 +1,6 @@
 import Dispatch
 import OutboundProxy
-import Synchronization
+import Reactor
 import TLS
 import Testing
 
@@ -29,7 +29,7 @@ struct StateDirectoryTests {
     @Test("gives two who start at the same moment the same key")
     func race() throws {
         let path = directory["token.key"]
-        let found = Mutex<[TokenKeyFile.Keys]>([])
+        let found = Guarded<[TokenKeyFile.Keys]>([])
         DispatchQueue.concurrentPerform(iterations: 16) { _ in
             if let keys = try? TokenKeyFile.keys(at: path) { found.withLock { $0.append(keys) } }
         }

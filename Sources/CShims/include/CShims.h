@@ -78,3 +78,6 @@ typedef enum { CShims_name_found, CShims_name_unknown, CShims_name_not_answered 
 /// getaddrinfo(3) for AF_INET, AF_INET6 or AF_UNSPEC: writes at most `capacity` addresses, each a `sockaddr` at the
 /// start of 32 octets, and how many. A name that has no address of the family is unknown.
 CShims_name_result CShims_resolve(const char *name, int family, void *addresses, int capacity, int *count);
+
+/// Gives memory that is free but not yet returned back to the system.
+void CShims_trim_memory(void);

@@ -181,6 +181,7 @@ extension ProxyCore {
             ingress: arrival.side, egress: forwarding.egress, trunk: forwarding.trunk,
             isReliable: arrival.listener.transport.isReliable, timers: settings.timers, now: arrival.now)
         transactions.add(server)
+        keepSweeping(from: arrival.now)
         schedule(server)
         resolve(PendingRequest(arrival: arrival, forwarding: forwarding, server: server), at: arrival.now)
     }

@@ -23,9 +23,11 @@ public final class ProxyCore {
     private var timers = DeadlineQueue<TimedObject>()
     private var strangers: SourceBudget
     var strangerAnswers: SourceBudget
-    private var nextSweep = Instant.zero
+    /// Whether a sweep is in the timer queue.
+    private var isSweeping = false
 
     private enum TimedObject {
+        case sweep
         case server(ServerTransaction)
         case client(ClientTransaction)
         case call(Call)
@@ -85,14 +87,30 @@ public final class ProxyCore {
             case .server(let transaction): handleTimeout(of: transaction, at: now)
             case .client(let transaction): handleTimeout(of: transaction, at: now)
             case .call(let call): handleTimeout(of: call, at: now)
+            case .sweep: sweep(at: now)
             case .name(let name): if names.isPending(name) { resolved(name, addresses: [], at: now) }
             }
         }
-        if nextSweep <= now {
-            nextSweep = now + .seconds(30)
-            directory.sweep(at: now)
-            names.sweep(at: now)
+    }
+
+    /// Forgets what has run out, and gives memory back after a rush; goes on for as long as there is anything.
+    private func sweep(at now: Instant) {
+        directory.sweep(at: now)
+        names.sweep(at: now)
+        if transactions.shrink() {
+            calls.shrink()
+            timers.shrink()
+            outputs.append(.shrunk)
         }
+        isSweeping = false
+        if !timers.isEmpty || !directory.isEmpty || transactions.count > 0 { keepSweeping(from: now) }
+    }
+
+    /// Sees to it that a sweep comes, when something was kept that runs out.
+    func keepSweeping(from now: Instant) {
+        guard !isSweeping else { return }
+        isSweeping = true
+        timers.schedule(.sweep, at: now + .seconds(30))
     }
 
     /// A name that ``ProxyOutput/resolve(name:)`` asked for; no addresses: it has none, or nobody answered.
@@ -103,7 +121,10 @@ public final class ProxyCore {
     }
 
     /// What another shard saw, or what a configured trunk's domain resolves to.
-    public func apply(_ update: DirectoryUpdate) { directory.apply(update) }
+    public func apply(_ update: DirectoryUpdate) {
+        directory.apply(update)
+        keepSweeping(from: .zero)
+    }
 
     /// The transport refused to send to the flow (RFC 3261 §17.1.4).
     public func transportFailed(_ flow: Flow, at now: Instant) {

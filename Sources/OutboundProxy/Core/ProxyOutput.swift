@@ -10,6 +10,8 @@ public enum ProxyOutput: Sendable {
     case directory(DirectoryUpdate)
     /// Something an admin wants to know.
     case event(ProxyEvent)
+    /// A rush is over and the tables have shrunk: memory can be given back to the system.
+    case shrunk
 }
 
 /// What happened to a call or to the traffic, in words for logs and status pages.

@@ -6,6 +6,9 @@ struct CallTable {
     private var byCallID: [[UInt8]: [Call]] = [:]
     private(set) var count = 0
 
+    /// Gives back the memory of a time with many more calls.
+    mutating func shrink() { byCallID = Dictionary(uniqueKeysWithValues: byCallID.map { ($0.key, $0.value) }) }
+
     /// All calls, in no order.
     var all: some Sequence<Call> { byCallID.values.lazy.joined() }
 
@@ -24,12 +27,11 @@ struct CallTable {
     /// The call that an in-dialog request from `side` belongs to, and whether its caller sent it. Tags that are right
     /// but belong to the party of the other side are none of it (security 25).
     func call(of request: Message, from side: Side) -> (call: Call, isFromCaller: Bool)? {
-        // A UA of RFC 2543 may have no tag: then its tag is empty (RFC 3261 §12.1.1).
-        let from = request.fromTag ?? 0..<0
-        guard let to = request.toTag, let calls = byCallID[Array(request.bytes[request.callID])]
+        guard let to = request.toTag,
+            let calls = byCallID[Array(request.bytes[request.callID])]
         else { return nil }
         for call in calls {
-            if let isFromCaller = call.isFromCaller(from: request.bytes[from], to: request.bytes[to]),
+            if let isFromCaller = call.isFromCaller(from: request.bytes[request.dialogFromTag], to: request.bytes[to]),
                 isFromCaller == (side == call.origin)
             {
                 return (call, isFromCaller)

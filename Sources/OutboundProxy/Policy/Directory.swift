@@ -116,6 +116,9 @@ struct Directory {
         domains[address, default: []].insert(domain)
     }
 
+    /// Whether there is nothing that could run out.
+    var isEmpty: Bool { bindings.isEmpty && learned.isEmpty && answered.isEmpty }
+
     /// Forgets what has run out.
     mutating func sweep(at now: Instant) {
         for (token, list) in bindings where !list.allSatisfy({ $0.expires > now }) {

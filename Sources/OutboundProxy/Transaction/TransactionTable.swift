@@ -7,6 +7,8 @@ struct TransactionTable {
     private var clients: [TransactionKey: ClientTransaction] = [:]
     private let hash: KeyedHash
     private var serial: UInt64
+    /// The most transactions since the tables were made or last shrunk.
+    private var peak = 0
 
     /// `hash` keys the branches: nobody else can predict them, and a response with a guessed one finds nothing.
     init(hash: KeyedHash) {
@@ -16,11 +18,28 @@ struct TransactionTable {
 
     var count: Int { servers.count + clients.count }
 
+    /// Gives back the memory of a rush that is over; false when there is nothing to give.
+    mutating func shrink() -> Bool {
+        defer { peak = count }
+        guard peak >= 1024, count < peak / 8 else { return false }
+        servers = Dictionary(uniqueKeysWithValues: servers.map { ($0.key, $0.value) })
+        clients = Dictionary(uniqueKeysWithValues: clients.map { ($0.key, $0.value) })
+        return true
+    }
+
     func server(_ key: TransactionKey) -> ServerTransaction? { servers[key] }
     func client(_ key: TransactionKey) -> ClientTransaction? { clients[key] }
 
-    mutating func add(_ transaction: ServerTransaction) { servers[transaction.key] = transaction }
-    mutating func add(_ transaction: ClientTransaction) { clients[transaction.key] = transaction }
+    mutating func add(_ transaction: ServerTransaction) {
+        servers[transaction.key] = transaction
+        peak = max(peak, count)
+    }
+
+    mutating func add(_ transaction: ClientTransaction) {
+        clients[transaction.key] = transaction
+        peak = max(peak, count)
+    }
+
     mutating func remove(_ transaction: ServerTransaction) { servers[transaction.key] = nil }
     mutating func remove(_ transaction: ClientTransaction) { clients[transaction.key] = nil }
 

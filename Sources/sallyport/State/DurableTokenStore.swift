@@ -1,6 +1,6 @@
 import Glibc
 import OutboundProxy
-import Synchronization
+import Reactor
 
 /// The originals that are too long for a token, in memory for all shards and in a journal for the next start.
 ///
@@ -34,7 +34,7 @@ final class DurableTokenStore: TokenStore {
         }
     }
 
-    private let table: Mutex<Table>
+    private let table: Guarded<Table>
     private let journal: Journal
     private let limit: Int
     private let today: @Sendable () -> UInt32
@@ -61,7 +61,7 @@ final class DurableTokenStore: TokenStore {
         let needsCompaction = records > table.entries.count || journal.damaged > 0
         self.limit = limit
         self.today = today
-        self.table = Mutex(table)
+        self.table = Guarded(table)
         if needsCompaction { compact() }
     }
 

@@ -1,6 +1,6 @@
 import Dispatch
 import Glibc
-import Synchronization
+import Reactor
 
 /// A file of records that is only ever appended to, and now and then written anew with what still counts.
 ///
@@ -28,8 +28,8 @@ final class Journal: Sendable {
     /// How many lines could not be read when the journal was opened.
     let damaged: Int
     private let isOwner: Bool
-    private let pending: Mutex<Pending>
-    private let file: Mutex<File>
+    private let pending: Guarded<Pending>
+    private let file: Guarded<File>
     private let queue = DispatchQueue(label: "journal")
 
     /// Opens the journal at `path`, makes it where there is none, and hands over every whole record in order.
@@ -48,8 +48,8 @@ final class Journal: Sendable {
         }
         for record in read.records { replay(record) }
         damaged = read.damaged
-        self.file = Mutex(file)
-        pending = Mutex(Pending(size: text.count, compactedSize: 0))
+        self.file = Guarded(file)
+        pending = Guarded(Pending(size: text.count, compactedSize: 0))
     }
 
     /// What the disk said when it last refused something, and how many records were lost for want of room.

@@ -1,5 +1,5 @@
 public import OutboundProxy
-import Synchronization
+import Reactor
 public import TLS
 
 extension DeterministicCipher: TokenCipher {}
@@ -13,7 +13,7 @@ extension TokenCodec {
 
 /// A store without a disk.
 final class MemoryTokenStore: TokenStore {
-    private let originals = Mutex<[TokenHandle: [UInt8]]>([:])
+    private let originals = Guarded<[TokenHandle: [UInt8]]>([:])
 
     var count: Int { originals.withLock { $0.count } }
 

@@ -1,0 +1,156 @@
+import Admin
+import Foundation
+import NetworkTypes
+import Testing
+
+@Suite("The executable: calls")
+struct CallTests {
+    @Test("A call to the Contact that was registered reaches the PBX as it registered it, with audio both ways")
+    func tokenContact() throws {
+        let stage = try Stage()
+        try stage.start()
+        let contact = try stage.register()
+        let call = try stage.inboundCall(contact)
+        #expect(call.invite.requestURI == "sip:s@\(stage.pbx.address);line=abc")
+        try call.talk()
+        try call.hangUp(by: .itsp)
+        try stage.expectIdle()
+    }
+
+    @Test("A call to a DID in the user part keeps that user and gets the PBX's own parameters back")
+    func did() throws {
+        let stage = try Stage()
+        try stage.start()
+        let contact = try stage.register()
+        let call = try stage.inboundCall(contact.replacingOccurrences(of: "sip:s@", with: "sip:8005551212@"))
+        #expect(call.invite.requestURI == "sip:8005551212@\(stage.pbx.address);line=abc")
+        try call.talk()
+        try call.hangUp(by: .pbx)
+        try stage.expectIdle()
+    }
+
+    @Test(
+        "A trunk that calls the account's name, with the token and without, reaches the PBX", arguments: [true, false])
+    func accountName(hasToken: Bool) throws {
+        let stage = try Stage()
+        try stage.start()
+        let contact = try stage.register()
+        let own = contact.replacingOccurrences(of: "sip:s@", with: "sip:account1@")
+        let call = try stage.inboundCall(hasToken ? own : "sip:account1@\(stage.outside)")
+        #expect(call.invite.requestURI == "sip:account1@\(stage.pbx.address);line=abc")
+        #expect(call.invite["X-Sallyport-Trunk"] == "\(stage.itsp.address.ip)")
+        try call.talk()
+        try call.hangUp(by: hasToken ? .pbx : .itsp)
+        try stage.expectIdle()
+    }
+
+    @Test("A call of the PBX shows nothing of the inside, and either end hangs up", arguments: LiveCall.Party.allCases)
+    func outbound(party: LiveCall.Party) throws {
+        let stage = try Stage()
+        try stage.start()
+        let call = try stage.outboundCall()
+        let inner = "\(stage.pbx.address.ip)"
+        #expect(!call.invite["Contact"].contains(inner))
+        #expect(!call.invite.body.contains(inner) && !call.invite.body.contains("\(stage.inside.ip)"))
+        #expect(call.invite.audioAddress?.ip == stage.outside.ip)
+        try call.talk()
+        try call.reinvite(by: .itsp)
+        try call.talk()
+        try call.reinvite(by: .pbx)
+        try call.talk()
+        try call.hangUp(by: party)
+        try stage.expectIdle()
+    }
+
+    @Test("RTCP crosses beside RTP")
+    func rtcp() throws {
+        let stage = try Stage()
+        try stage.start()
+        let call = try stage.outboundCall()
+        let report: [UInt8] = [0x80, 201, 0, 1, 1, 2, 3, 4]
+        for (from, to) in [(call.pbxMedia, call.itspMedia), (call.itspMedia, call.pbxMedia)] {
+            let remote = try #require(from.remote)
+            from.rtcp.send(report, to: SocketAddress(remote.ip, remote.port + 1))
+            #expect(to.rtcp.receive(within: 5_000)?.packet == report)
+        }
+        try call.hangUp(by: .pbx)
+        try stage.expectIdle()
+    }
+
+    @Test("The pages and commands tell the truth while a call lasts and after it")
+    func pages() throws {
+        let stage = try Stage()
+        try stage.start()
+        let contact = try stage.register()
+        let registration = try #require(try stage.json("registrations", as: [RegistrationSnapshot].self).first)
+        #expect(registration.aor == "sip:account1@\(stage.itsp.address.ip)")
+        #expect(registration.contact == "sip:s@\(stage.pbx.address);line=abc")
+        #expect(registration.expiresInSeconds > 500 && registration.expiresInSeconds <= 600)
+        let call = try stage.inboundCall(contact)
+        try call.talk(packets: 25)
+
+        let live = try #require(try stage.calls().first)
+        #expect(live.callID == call.pbx.callID)
+        #expect(live.direction == .inbound)
+        #expect(live.state == .confirmed)
+        let legs = Dictionary(uniqueKeysWithValues: live.legs.map { ($0.side, $0) })
+        #expect(legs["inside"]?.packets == 25 && legs["outside"]?.packets == 25)
+        #expect(legs["inside"]?.bytes == 25 * 172)
+        #expect(legs["inside"]?.remote == "\(call.pbxMedia.rtp.address)")
+        #expect(legs["outside"]?.remote == "\(call.itspMedia.rtp.address)")
+        let trunk = try #require(try stage.json("trunks", as: [TrunkSnapshot].self).first)
+        #expect(trunk.isLearned && trunk.registrations == 1 && trunk.calls == 1)
+        #expect(trunk.addresses == ["\(stage.itsp.address.ip)"])
+        let metrics = try stage.page("metrics")
+        for line in [
+            "sallyport_calls 1", "sallyport_calls_total 1", "sallyport_registrations 1", "sallyport_media_sessions 1",
+            "sallyport_media_packets_total 50",
+        ] { #expect(metrics.contains(line + "\n"), "\(line) in \(metrics)") }
+        #expect(stage.boundMediaPorts.count == 4)
+
+        let command = try ProxyProcess.run(["calls", "--json", "--admin", "\(stage.admin)"])
+        #expect(command.status == 0)
+        let listed = try JSONDecoder().decode([CallSnapshot].self, from: Data(command.output.utf8))
+        #expect(listed.map(\.callID) == [call.pbx.callID])
+
+        try call.hangUp(by: .pbx)
+        try stage.expectIdle()
+        let after = try stage.status()
+        #expect(after.calls.now == 0 && after.calls.total == 1)
+        #expect(after.media.sessions == 0)
+        #expect(after.registrations == 1)
+        #expect(
+            try ProxyProcess.run(["calls", "--json", "--admin", "\(stage.admin)"]).output.filter { !$0.isWhitespace }
+                == "[]")
+    }
+
+    @Test("A call between an IPv4 PBX and an IPv6 trunk has signalling and audio in each one's family")
+    func families() throws {
+        let stage = try Stage(isDual: true)
+        try stage.start()
+        let contact = try stage.register()
+        let inbound = try stage.inboundCall(contact)
+        #expect(inbound.invite.audioAddress?.ip.family == .v4)
+        try inbound.talk()
+        try inbound.hangUp(by: .itsp)
+        let outbound = try stage.outboundCall()
+        #expect(outbound.invite.audioAddress?.ip.family == .v6)
+        try outbound.talk()
+        try outbound.hangUp(by: .itsp)
+        try stage.expectIdle()
+    }
+
+    @Test("A call whose media stays away is ended to both sides with a reason, and its ports are free")
+    func silence() throws {
+        let stage = try Stage(media: ", timeout: 5s")
+        try stage.start()
+        let call = try stage.outboundCall()
+        try call.talk(packets: 1)
+        for agent in [stage.pbx, stage.itsp] {
+            let bye = try agent.expect("BYE", within: 20)
+            #expect(bye["Reason"].lowercased().contains("sip") || bye["Reason"].lowercased().contains("q.850"))
+            try agent.answer("200 OK", to: bye)
+        }
+        try stage.expectIdle()
+    }
+}

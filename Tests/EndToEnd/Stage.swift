@@ -1,0 +1,108 @@
+import Admin
+import Foundation
+import NetworkTypes
+import Testing
+
+@testable import sallyport
+
+/// Everything around one proxy on loopback: addresses that no other test has, a PBX inside, an ITSP outside, a
+/// configuration and a state directory.
+///
+/// All of 127/8 is this machine, so each stage takes a network of its own and no port can collide.
+final class Stage {
+    let inside: SocketAddress
+    let outside: SocketAddress
+    let admin: SocketAddress
+    let ports: ClosedRange<UInt16>
+    let directory: String
+    let pbx: UserAgent
+    let itsp: UserAgent
+    let configuration: String
+    private let network: UInt32
+    private var process: ProxyProcess?
+
+    /// - Parameters:
+    ///   - isDual: Whether the outside is IPv6. There is one such loopback address, so its ports are chosen at random.
+    ///   - extra: More of the configuration, where PBX stands for that one's URI.
+    init(isDual: Bool = false, media: String = "", _ extra: String = "") throws {
+        let network = 0x7f00_0000 | UInt32.random(in: 1...0xfffe) << 8
+        self.network = network
+        let port = UInt16.random(in: 6_000...9_900)
+        let low = UInt16.random(in: 10_000...19_000) & ~1
+        ports = low...(low + 199)
+        func own(_ number: UInt32) -> IPAddress { IPAddress(v4: network | number) }
+        let six = IPAddress(v6High: 0, low: 1)
+        inside = SocketAddress(own(1), port)
+        outside = SocketAddress(isDual ? six : own(3), port)
+        admin = SocketAddress(own(1), 9060)
+        pbx = try UserAgent("PBX", at: SocketAddress(own(2), port))
+        itsp = try UserAgent("ITSP", at: SocketAddress(isDual ? six : own(4), isDual ? port + 1 : port))
+        directory = FileManager.default.temporaryDirectory.appendingPathComponent("sallyport-\(UUID())").path
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        configuration = """
+            inside: {addresses: ["\(inside.ip)"], listen: ["udp:\(port)"], networks: [\(pbx.address.ip)/32]}
+            outside: {addresses: ["\(outside.ip)"], listen: ["udp:\(port)"]}
+            media: {ports: \(ports.lowerBound)-\(ports.upperBound)\(media)}
+            state: \(directory)/state
+            admin: {listen: "\(admin)"}
+            log: {level: debug}
+            \(extra.replacingOccurrences(of: "PBX", with: "sip:\(pbx.address)"))
+
+            """
+        try configuration.write(toFile: file, atomically: true, encoding: .utf8)
+    }
+
+    deinit {
+        process?.kill(SIGKILL)
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    var file: String { directory + "/sallyport.yaml" }
+
+    /// Another address of this stage's network: a stranger's.
+    func host(_ number: UInt32) -> IPAddress { IPAddress(v4: network | number) }
+
+    // MARK: The process
+
+    @discardableResult
+    func start() throws -> ProxyProcess {
+        let process = try ProxyProcess(["run", file], output: directory + "/log")
+        self.process = process
+        try process.waitUntilReady(admin)
+        return process
+    }
+
+    /// Ends the process as a crash would, and starts it anew.
+    func restart() throws {
+        process?.kill(SIGKILL)
+        try start()
+    }
+
+    // MARK: Pages
+
+    func page(_ name: String) throws -> String {
+        String(decoding: try AdminClient(admin).page("/" + name), as: UTF8.self)
+    }
+
+    func json<Page: Decodable>(_ name: String, as type: Page.Type = Page.self) throws -> Page {
+        try JSONDecoder().decode(type, from: Data(try AdminClient(admin).page("/\(name)?format=json")))
+    }
+
+    func calls() throws -> [CallSnapshot] { try json("calls") }
+    func status() throws -> StatusSnapshot { try json("status") }
+
+    /// The media ports that anybody has bound, by the kernel's word.
+    var boundMediaPorts: [SocketAddress] {
+        let table = UDPPortsInUse.ofThisMachine()
+        return [inside.ip, outside.ip].flatMap { ip in ports.map { SocketAddress(ip, $0) } }.filter(table.contains)
+    }
+
+    /// Waits until no media port is bound and no call is left.
+    func expectIdle(_ place: SourceLocation = #_sourceLocation) throws {
+        for _ in 0..<500 {
+            if boundMediaPorts.isEmpty, try calls().isEmpty { return }
+            usleep(20_000)
+        }
+        Issue.record("still \(boundMediaPorts) and \(try calls())", sourceLocation: place)
+    }
+}

@@ -1,0 +1,82 @@
+import Foundation
+import NetworkTypes
+import Testing
+
+/// One end of SIP on loopback, driven line by line by a test: it sends what it is told and waits for what is expected.
+final class UserAgent {
+    let name: String
+    private let peer: LoopbackPeer
+    /// Datagrams that came before: a repeated one is a retransmission.
+    private var seen: Set<[UInt8]> = []
+    private var branches = 0
+
+    var address: SocketAddress { peer.address }
+
+    init(_ name: String, at address: SocketAddress) throws {
+        self.name = name
+        peer = try LoopbackPeer(at: address)
+    }
+
+    /// Sends a message that is written with plain line ends and without Content-Length.
+    func send(_ head: String, body: String = "", to destination: SocketAddress) {
+        let type = body.isEmpty ? "" : "\nContent-Type: application/sdp"
+        let text = head.trimmingCharacters(in: .newlines) + type + "\nContent-Length: "
+        let wire = { (text: String) in text.replacingOccurrences(of: "\n", with: "\r\n") }
+        let octets = Array(wire(body).utf8)
+        peer.send(Array(wire(text).utf8) + Array("\(octets.count)\r\n\r\n".utf8) + octets, to: destination)
+    }
+
+    /// A Via value for a new transaction.
+    func via() -> String {
+        branches += 1
+        return "SIP/2.0/UDP \(address);rport;branch=z9hG4bK\(UUID().uuidString.prefix(8))\(branches)"
+    }
+
+    /// Answers a request as its Via says.
+    func answer(
+        _ status: String, to request: WireMessage, tag: String? = nil, _ extra: String = "", body: String = ""
+    ) throws {
+        var lines = ["SIP/2.0 \(status)"]
+        for field in request.headers {
+            switch field.name.lowercased() {
+            case "via", "record-route", "from", "call-id", "cseq": lines.append("\(field.name): \(field.value)")
+            case "to":
+                let ownTag = tag.map { ";tag=\($0)" } ?? ""
+                lines.append("To: \(field.value)\(field.value.contains(";tag=") ? "" : ownTag)")
+            default: break
+            }
+        }
+        if !extra.isEmpty { lines.append(extra) }
+        let sentBy = request["Via"].components(separatedBy: " ").last ?? ""
+        let destination = try #require(SocketAddress(hostPortOf: sentBy), "no way back in Via: \(request["Via"])")
+        send(lines.joined(separator: "\n"), body: body, to: destination)
+    }
+
+    /// The next message, which must be of this kind (`INVITE`, `200 INVITE`); 100s and retransmissions are passed over.
+    func expect(_ kind: String, within seconds: Double = 10) throws -> WireMessage {
+        guard let message = next(within: seconds) else { throw Unexpected(name: name, wanted: kind, got: "nothing") }
+        guard message.kind == kind else { throw Unexpected(name: name, wanted: kind, got: "\(message)") }
+        return message
+    }
+
+    /// The next new message; nil if none comes.
+    func next(within seconds: Double) -> WireMessage? {
+        let end = Date().addingTimeInterval(seconds)
+        repeat {
+            let left = max(0, end.timeIntervalSinceNow)
+            guard let (packet, _) = peer.receive(within: Int32(left * 1_000)) else { return nil }
+            guard seen.insert(packet).inserted, let message = WireMessage(packet), !message.kind.hasPrefix("100 ")
+            else { continue }
+            return message
+        } while end.timeIntervalSinceNow > 0
+        return nil
+    }
+
+    struct Unexpected: Error, CustomStringConvertible {
+        let name: String
+        let wanted: String
+        let got: String
+
+        var description: String { "\(name) waited for \(wanted) and got \(got)" }
+    }
+}
