@@ -35,7 +35,11 @@ extension ProxyCore {
             routes: request.forwarding.routes.beyond.map { Array(bytes[$0]) }, flow: flow)
         let call = Call(
             serial: request.server?.serial ?? 0, callID: Array(bytes[message.callID]),
+<<<<<<< HEAD
+            callerTag: Array(bytes[message.fromTag ?? 0..<0]),
+=======
             callerTag: Array(bytes[message.dialogFromTag]),
+>>>>>>> main
             caller: caller, callee: callee, origin: arrival.side, destination: request.forwarding.egress,
             trunk: request.forwarding.trunk, now: arrival.now, deadline: arrival.now + settings.callDuration)
         if let toTag = message.toTag { _ = call.fork(bytes[toTag]) }
