@@ -35,11 +35,7 @@ extension ProxyCore {
             routes: request.forwarding.routes.beyond.map { Array(bytes[$0]) }, flow: flow)
         let call = Call(
             serial: request.server?.serial ?? 0, callID: Array(bytes[message.callID]),
-<<<<<<< HEAD
-            callerTag: Array(bytes[message.fromTag ?? 0..<0]),
-=======
             callerTag: Array(bytes[message.dialogFromTag]),
->>>>>>> main
             caller: caller, callee: callee, origin: arrival.side, destination: request.forwarding.egress,
             trunk: request.forwarding.trunk, now: arrival.now, deadline: arrival.now + settings.callDuration)
         if let toTag = message.toTag { _ = call.fork(bytes[toTag]) }
@@ -206,7 +202,7 @@ extension ProxyCore {
             receiver: receiver, now: now)
     }
 
-    private func session(of call: Call, caller: MediaParty, callee: MediaParty) -> UInt64 {
+    private func session(of call: Call, caller: MediaPeer, callee: MediaPeer) -> UInt64 {
         if let session = call.session { return session }
         let session = media.open(caller: caller, callee: callee)
         call.session = session
@@ -217,12 +213,12 @@ extension ProxyCore {
 
     private func party(
         _ side: Side, _ address: IPAddress, _ family: IPAddress.Family, _ forwarding: Forwarding
-    ) -> MediaParty { party(side, address, family, forwarding.trunkSettings) }
+    ) -> MediaPeer { party(side, address, family, forwarding.trunkSettings) }
 
     private func party(
         _ side: Side, _ address: IPAddress, _ family: IPAddress.Family, _ trunk: TrunkSettings?
-    ) -> MediaParty {
-        MediaParty(
+    ) -> MediaPeer {
+        MediaPeer(
             side: side, family: family, signallingAddress: address, isNAT: side == .outside && trunk?.isNAT ?? false,
             networks: side == .outside ? trunk?.mediaNetworks ?? [] : [])
     }

@@ -64,6 +64,9 @@ public struct Message: Sendable {
         if case .response(let status, _) = startLine { status } else { 0 }
     }
 
+    /// The From tag as dialogs compare it: one of RFC 2543 has none, which counts as an empty one (RFC 3261 §12.1.1).
+    public var dialogFromTag: Range<Int> { fromTag ?? 0..<0 }
+
     /// Whether the request belongs to a dialog, by its To tag.
     public var isInDialog: Bool { toTag != nil }
 }
