@@ -35,6 +35,27 @@ import Testing
         #expect(sent.values(.via)[1] == "SIP/2.0/UDP 203.0.113.10:5060;branch=z9hG4bKitsp1")
     }
 
+    @Test func `a trunk that calls its own domain means us; another foreign host gets 403`() throws {
+        let (proxy, _) = try registered()
+        let sent = proxy.receive(invite("sip:1000@203.0.113.10"), on: .outside)
+        #expect(sent.map(\.requestURI) == ["sip:1000@192.168.0.2:5060;line=vtqvcuo"])
+        let foreign = CallTexts.inboundINVITE(
+            uri: "sip:1000@203.0.113.77", branch: "z9hG4bKforeign", callID: "foreign")
+        #expect(proxy.receive(foreign, on: .outside).map(\.status) == [403])
+    }
+
+    @Test func `a session description in a multipart body does not cross unanchored (security 21)`() throws {
+        let (proxy, uri) = try registered()
+        let parts = "--x\nContent-Type: application/sdp\n\n\(CallTexts.sdpOutside)\n--x--\n"
+        let text = invite(uri).replacing("application/sdp", with: "multipart/mixed;boundary=x")
+        let head = try #require(text.firstRange(of: "\n\n"))
+        let length = "Content-Length: \(wire(parts).count)"
+        let start = String(text[..<head.lowerBound]).split(separator: "\n")
+            .map { $0.hasPrefix("Content-Length") ? length : String($0) }.joined(separator: "\n")
+        #expect(proxy.receive(start + "\n\n" + parts, on: .outside).map(\.status) == [415])
+        #expect(proxy.media.open.isEmpty && proxy.core.callCount == 0)
+    }
+
     @Test func `a live token admits an unknown source`() throws {
         let (proxy, uri) = try registered()
         let sent = proxy.receive(invite(uri), on: .outside, from: ProxyHarness.stranger)

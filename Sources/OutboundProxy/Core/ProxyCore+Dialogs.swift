@@ -123,12 +123,22 @@ extension ProxyCore {
 
     // MARK: Offers and answers
 
+    /// A session description among other parts is not anchored, so it may not cross: it would show one side's addresses
+    /// to the other (security 21).
+    private func refuseParts(of message: Message) throws(MediaFailure) {
+        guard message.hasMultipartSDP else { return }
+        throw MediaFailure(status: 415, reason: "Session Description In A Multipart Body")
+    }
+
     /// The body that a request leaves with, when it has a session description: anchored, or none where nobody asked
     /// for it, since it would show one side's addresses to the other. nil leaves the body as it is.
     func anchored(
         _ request: PendingRequest, to address: SocketAddress, family: IPAddress.Family, at now: Instant
     ) throws(MediaFailure) -> [UInt8]? {
         let message = request.arrival.message
+        if message.method.mayCarryMedia, request.arrival.side != request.forwarding.egress {
+            try refuseParts(of: message)
+        }
         guard message.hasSDP, message.method.mayCarryMedia, request.arrival.side != request.forwarding.egress else {
             return nil
         }
@@ -170,6 +180,7 @@ extension ProxyCore {
     func anchored(_ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant)
         throws(MediaFailure) -> [UInt8]?
     {
+        if server.method.mayCarryMedia, server.ingress != server.egress { try refuseParts(of: response) }
         guard response.hasSDP, server.method.mayCarryMedia, server.ingress != server.egress,
             let inbound = identities[server.flow.listener], let outbound = identities[flow.listener]
         else { return nil }

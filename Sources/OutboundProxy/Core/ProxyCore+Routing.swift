@@ -83,7 +83,9 @@ extension ProxyCore {
         let trunk = trunk(of: arrival)
         guard restored != nil || trunk != nil else { return fromStranger(arrival, uri) }
         if let refusal = refusal(of: message, routes) { return refusal }
-        guard identities.side(of: uri, in: message.bytes) == .outside, routes.next == nil else {
+        // Some trunks call a number at their own domain: that means us too, since nothing goes back outside.
+        let isTrunks = trunk?.domains.contains(message.bytes.text(uri.host).lowercased()) ?? false
+        guard identities.side(of: uri, in: message.bytes) == .outside || isTrunks, routes.next == nil else {
             return .refuse(403, "Relaying Denied")
         }
         if message.method == .options, restored == nil, uri.userInfo == nil || message.maxForwards == 0 {
