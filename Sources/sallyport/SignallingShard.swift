@@ -27,6 +27,10 @@ final class SignallingShard {
     /// The last calls that failed, newest last.
     private var failedCalls: [CallSummary] = []
     private var truncated: UInt64 = 0
+    /// Datagrams that their own shard was too far behind to take.
+    private var overflowed: UInt64 = 0
+    /// About as many datagrams as a socket's buffer holds.
+    private static let mostWaiting = 5_000
 
     init(
         index: Int, loop: EventLoop, settings: ProxySettings, tokens: TokenCodec, relay: RelaySettings,
@@ -95,7 +99,8 @@ final class SignallingShard {
         if owner == index {
             core.receive(bytes, from: flow, at: loop.now)
         } else {
-            links.shards[owner].send(.datagram(bytes, flow))
+            let isTaken = links.shards[owner].send(.datagram(bytes, flow), unlessWaiting: Self.mostWaiting)
+            if !isTaken { overflowed += 1 }
         }
     }
 
@@ -209,7 +214,7 @@ final class SignallingShard {
             shard: index, time: loop.now, counters: core.counters, calls: core.callSummaries, bindings: core.bindings,
             trunks: core.trunkSummaries, transactions: core.transactionCount, sessions: media.anchor.sessionCount,
             pairsUsed: used, pairs: all,
-            socketDrops: truncated + UInt64(sockets.compactMap(\.receiveDrops).reduce(0, +)),
+            socketDrops: truncated + overflowed + UInt64(sockets.compactMap(\.receiveDrops).reduce(0, +)),
             failedCalls: failedCalls)
     }
 }
