@@ -4,10 +4,14 @@ import NetworkTypes
 public enum CallIDScanner {
     /// The value of the first Call-ID field (or its compact form) in the octets; nil where there is none.
     public static func callID(in bytes: [UInt8]) -> Range<Int>? {
-        var start = 0
+        // As the parser, which skips line ends before the start line and reads folded lines as one.
+        var start = bytes.firstIndex { $0 != 13 && $0 != 10 } ?? bytes.count
         while start < bytes.count {
-            let end = bytes[start...].firstIndex(of: 10) ?? bytes.count
-            if end - start <= 2, start > 0, bytes[start..<end].allSatisfy({ $0 == 13 }) { return nil }
+            var end = bytes[start...].firstIndex(of: 10) ?? bytes.count
+            if end - start <= 2, bytes[start..<end].allSatisfy({ $0 == 13 }) { return nil }
+            while end + 1 < bytes.count, bytes[end + 1].isWhitespace {
+                end = bytes[(end + 1)...].firstIndex(of: 10) ?? bytes.count
+            }
             if let value = value(of: start..<end, in: bytes) { return value }
             start = end + 1
         }
