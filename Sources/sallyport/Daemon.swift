@@ -38,7 +38,7 @@ final class Daemon {
         let registrations = try RegistrationJournal(state, now: loop.now)
         let calls = configuration.callCapacity(descriptors: descriptors)
         let settings = configuration.proxySettings(calls: max(1, callLimit / shardCount))
-        let mailboxes = try (0..<shardCount).map { _ in try Mailbox<ShardMessage>(limit: 100_000) }
+        let mailboxes = try (0..<shardCount).map { _ in try Mailbox<ShardMessage>() }
         let workers = try startWorkers(mailboxes)
         let links = ShardLinks(
             shards: mailboxes, hash: .random(), media: { workers.send($0) },

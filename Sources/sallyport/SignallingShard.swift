@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import MediaRelay
 import NetworkTypes
@@ -26,7 +27,10 @@ final class SignallingShard {
     private var trunkTimer: RepeatingTimer?
     /// The last calls that failed, newest last.
     private var failedCalls: [CallSummary] = []
-    private var truncated: UInt64 = 0
+    /// Datagrams that were longer than a slot, or that came when their shard was behind.
+    private var lost: UInt64 = 0
+    /// The most messages in another shard's mailbox to which a datagram is added; what else shards say is never lost.
+    private static let waitingDatagrams = 10_000
 
     init(
         index: Int, loop: EventLoop, settings: ProxySettings, tokens: TokenCodec, relay: RelaySettings,
@@ -86,7 +90,7 @@ final class SignallingShard {
 
     private func receive(_ slot: Int, on position: Int) {
         guard !batch.isTruncated(slot), let source = batch.source(slot) else {
-            truncated += 1
+            lost += 1
             return
         }
         let bytes = [UInt8](batch.bytes(slot))
@@ -94,8 +98,10 @@ final class SignallingShard {
         let owner = links.shard(of: bytes)
         if owner == index {
             core.receive(bytes, from: flow, at: loop.now)
-        } else {
+        } else if links.shards[owner].count < Self.waitingDatagrams {
             links.shards[owner].send(.datagram(bytes, flow))
+        } else {
+            lost += 1
         }
     }
 
@@ -138,6 +144,8 @@ final class SignallingShard {
 
     private func refused(_ listener: ListenerID, _ destination: SocketAddress, _ error: SystemError) {
         logger.warning("a message could not be sent", metadata: ["to": "\(destination)", "error": "\(error)"])
+        // A datagram that is too long says nothing about the way to the peer, and must not fail what else goes there.
+        guard error.code != EMSGSIZE else { return }
         core.transportFailed(Flow(listener: listener, peer: destination), at: loop.now)
         timer?.schedule(at: loop.now)
     }
@@ -209,7 +217,7 @@ final class SignallingShard {
             shard: index, time: loop.now, counters: core.counters, calls: core.callSummaries, bindings: core.bindings,
             trunks: core.trunkSummaries, transactions: core.transactionCount, sessions: media.anchor.sessionCount,
             pairsUsed: used, pairs: all,
-            socketDrops: truncated + UInt64(sockets.compactMap(\.receiveDrops).reduce(0, +)),
+            socketDrops: lost + UInt64(sockets.compactMap(\.receiveDrops).reduce(0, +)),
             failedCalls: failedCalls)
     }
 }
