@@ -27,14 +27,14 @@ enum SIPMethod: Equatable {
 
 /// The header fields that the generator reads.
 enum HeaderName {
-    case via, from, to, callID, cseq, contact, route, recordRoute, maxForwards, contentLength, expires, other
+    case via, from, to, callID, cseq, contact, route, recordRoute, maxForwards, contentLength, expires, reason, other
 
     init(_ bytes: [UInt8], _ range: Range<Int>) {
         let known: [(StaticString, StaticString, HeaderName)] = [
             ("via", "v", .via), ("from", "f", .from), ("to", "t", .to), ("call-id", "i", .callID),
             ("cseq", "cseq", .cseq), ("contact", "m", .contact), ("route", "route", .route),
             ("record-route", "record-route", .recordRoute), ("max-forwards", "max-forwards", .maxForwards),
-            ("content-length", "l", .contentLength), ("expires", "expires", .expires),
+            ("content-length", "l", .contentLength), ("expires", "expires", .expires), ("reason", "reason", .reason),
         ]
         let match = known.first {
             bytes.equals(range, ignoringCase: $0.0) || bytes.equals(range, ignoringCase: $0.1)

@@ -1,4 +1,4 @@
-import NetworkTypes
+public import NetworkTypes
 import SDP
 
 // Answers commit what an offer prepared; rollbacks discard it.

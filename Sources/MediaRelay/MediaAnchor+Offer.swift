@@ -1,4 +1,4 @@
-import NetworkTypes
+public import NetworkTypes
 import SDP
 
 // Offers: what they propose is prepared and opened, nothing of what is in use changes.

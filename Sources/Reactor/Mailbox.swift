@@ -10,17 +10,14 @@ public final class Mailbox<Message: Sendable>: Sendable {
 
     private let state = Guarded(State())
     private let wakeUp: WakeUp
-    private let limit: Int
 
-    /// A mailbox that holds at most `limit` messages not yet taken.
-    public init(limit: Int = .max) throws(SystemError) {
-        wakeUp = try WakeUp(.polled)
-        self.limit = limit
-    }
+    public init() throws(SystemError) { wakeUp = try WakeUp(.polled) }
 
-    /// Leaves a message, from any thread; false when the mailbox is full and the message is lost.
+    /// Leaves a message, from any thread; false when `limit` messages wait already and this one is lost.
+    ///
+    /// The limit is for what strangers can cause; what must not be lost goes without.
     @discardableResult
-    public func send(_ message: Message) -> Bool {
+    public func send(_ message: Message, unlessWaiting limit: Int = .max) -> Bool {
         let (isFirst, isTaken) = state.withLock { state in
             guard state.messages.count < limit else { return (false, false) }
             state.messages.append(message)

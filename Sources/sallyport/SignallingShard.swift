@@ -27,10 +27,11 @@ final class SignallingShard {
     private var trunkTimer: RepeatingTimer?
     /// The last calls that failed, newest last.
     private var failedCalls: [CallSummary] = []
-    /// Datagrams that were longer than a slot, or that came when their shard was behind.
-    private var lost: UInt64 = 0
-    /// The most messages in another shard's mailbox to which a datagram is added; what else shards say is never lost.
-    private static let waitingDatagrams = 10_000
+    private var truncated: UInt64 = 0
+    /// Datagrams that their own shard was too far behind to take.
+    private var overflowed: UInt64 = 0
+    /// About as many datagrams as a socket's buffer holds.
+    private static let mostWaiting = 5_000
 
     init(
         index: Int, loop: EventLoop, settings: ProxySettings, tokens: TokenCodec, relay: RelaySettings,
@@ -90,7 +91,7 @@ final class SignallingShard {
 
     private func receive(_ slot: Int, on position: Int) {
         guard !batch.isTruncated(slot), let source = batch.source(slot) else {
-            lost += 1
+            truncated += 1
             return
         }
         let bytes = [UInt8](batch.bytes(slot))
@@ -98,10 +99,9 @@ final class SignallingShard {
         let owner = links.shard(of: bytes)
         if owner == index {
             core.receive(bytes, from: flow, at: loop.now)
-        } else if links.shards[owner].count < Self.waitingDatagrams {
-            links.shards[owner].send(.datagram(bytes, flow))
         } else {
-            lost += 1
+            let isTaken = links.shards[owner].send(.datagram(bytes, flow), unlessWaiting: Self.mostWaiting)
+            if !isTaken { overflowed += 1 }
         }
     }
 
@@ -217,7 +217,7 @@ final class SignallingShard {
             shard: index, time: loop.now, counters: core.counters, calls: core.callSummaries, bindings: core.bindings,
             trunks: core.trunkSummaries, transactions: core.transactionCount, sessions: media.anchor.sessionCount,
             pairsUsed: used, pairs: all,
-            socketDrops: lost + UInt64(sockets.compactMap(\.receiveDrops).reduce(0, +)),
+            socketDrops: truncated + overflowed + UInt64(sockets.compactMap(\.receiveDrops).reduce(0, +)),
             failedCalls: failedCalls)
     }
 }

@@ -42,14 +42,14 @@ struct AttackTests {
     @Test("security 1, 2: for a trunk behind NAT at most five foreign packets pass, and the peer's own source wins")
     func provisional() throws {
         let stage = try Stage(
-            "pbx: PBX\ntrunks: [{name: far, domain: itsp.example, networks: [127.0.0.0/8], nat: yes}]")
+            extra: "pbx: PBX\ntrunks: [{name: far, domain: itsp.example, networks: [127.0.0.0/8], nat: yes}]")
         try stage.start()
         let attacker = try LoopbackPeer(at: SocketAddress(stage.host(66), 6_666))
         let call = try stage.inboundCall("sip:100@\(stage.outside)")
         spray(stage, attacker, times: 20)
         usleep(100_000)
         let foreign = call.pbxMedia.drain() + call.itspMedia.drain()
-        #expect(foreign.count <= 5)
+        #expect((1...5).contains(foreign.count))
         try call.talk()
         spray(stage, attacker, times: 5)
         try call.talk()
@@ -86,7 +86,7 @@ struct AttackTests {
     }
 
     /// What arrives at port 5060 of any public address.
-    private static func scan(_ number: Int, from source: SocketAddress, to target: SocketAddress) -> [UInt8] {
+    static func scan(_ number: Int, from source: SocketAddress, to target: SocketAddress) -> [UInt8] {
         let method = ["OPTIONS", "INVITE", "REGISTER", "BYE", "MESSAGE", "SUBSCRIBE", "X\(number)"][number % 7]
         let text = """
             \(method) sip:\(number)@\(target) SIP/2.0\r

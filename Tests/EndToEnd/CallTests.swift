@@ -96,6 +96,8 @@ struct CallTests {
         let legs = Dictionary(uniqueKeysWithValues: live.legs.map { ($0.side, $0) })
         #expect(legs["inside"]?.packets == 25 && legs["outside"]?.packets == 25)
         #expect(legs["inside"]?.bytes == 25 * 172)
+        #expect(legs["inside"]?.local == "\(try #require(call.pbxMedia.remote))")
+        #expect(legs["outside"]?.local == "\(try #require(call.itspMedia.remote))")
         #expect(legs["inside"]?.remote == "\(call.pbxMedia.rtp.address)")
         #expect(legs["outside"]?.remote == "\(call.itspMedia.rtp.address)")
         let trunk = try #require(try stage.json("trunks", as: [TrunkSnapshot].self).first)
@@ -124,20 +126,67 @@ struct CallTests {
                 == "[]")
     }
 
-    @Test("A call between an IPv4 PBX and an IPv6 trunk has signalling and audio in each one's family")
-    func families() throws {
-        let stage = try Stage(isDual: true)
+    @Test(
+        "Signalling and audio have each side's own address family, and one address with two ports is two sides",
+        arguments: Stage.Arrangement.allCases)
+    func arrangements(arrangement: Stage.Arrangement) throws {
+        let stage = try Stage(arrangement)
         try stage.start()
         let contact = try stage.register()
         let inbound = try stage.inboundCall(contact)
-        #expect(inbound.invite.audioAddress?.ip.family == .v4)
+        #expect(inbound.invite.audioAddress?.ip == stage.inside.ip)
         try inbound.talk()
         try inbound.hangUp(by: .itsp)
         let outbound = try stage.outboundCall()
-        #expect(outbound.invite.audioAddress?.ip.family == .v6)
+        #expect(outbound.invite.audioAddress?.ip == stage.outside.ip)
+        try outbound.talk()
+        try outbound.reinvite(by: .itsp)
         try outbound.talk()
         try outbound.hangUp(by: .itsp)
         try stage.expectIdle()
+    }
+
+    @Test("A call that is refused, or cancelled while it rings, gives its ports back", arguments: [true, false])
+    func unanswered(isCancelled: Bool) throws {
+        let stage = try Stage()
+        try stage.start()
+        let contact = try stage.register()
+        let media = try MediaEnd(on: stage.itsp.address.ip)
+        let via = stage.itsp.via()
+        let fields = """
+            Max-Forwards: 70
+            From: <sip:5551234@\(stage.itsp.address)>;tag=itsp
+            To: <sip:s@\(stage.outside)>
+            Call-ID: unanswered
+            """
+        stage.itsp.send(
+            """
+            INVITE \(contact) SIP/2.0
+            Via: \(via)
+            \(fields)
+            CSeq: 1 INVITE
+            Contact: <sip:5551234@\(stage.itsp.address)>
+            """, body: media.description(), to: stage.outside)
+        let invite = try stage.pbx.expect("INVITE")
+        try stage.pbx.answer("180 Ringing", to: invite, tag: "pbx", "Contact: <sip:s@\(stage.pbx.address)>")
+        _ = try stage.itsp.expect("180 INVITE")
+        #expect(stage.boundMediaPorts.count == 4)
+        #expect(try stage.calls().first?.state == .early)
+        if isCancelled {
+            stage.itsp.send(
+                "CANCEL \(contact) SIP/2.0\nVia: \(via)\n\(fields)\nCSeq: 1 CANCEL", to: stage.outside)
+            _ = try stage.itsp.expect("200 CANCEL")
+            let cancel = try stage.pbx.expect("CANCEL")
+            try stage.pbx.answer("200 OK", to: cancel, tag: "pbx")
+        }
+        try stage.pbx.answer(isCancelled ? "487 Request Terminated" : "486 Busy Here", to: invite, tag: "pbx")
+        _ = try stage.pbx.expect("ACK")
+        let answer = try stage.itsp.expect(isCancelled ? "487 INVITE" : "486 INVITE")
+        stage.itsp.send(
+            "ACK \(contact) SIP/2.0\nVia: \(via)\n\(fields)\nCSeq: 1 ACK".replacingOccurrences(
+                of: "To: <sip:s@\(stage.outside)>", with: "To: \(answer["To"])"), to: stage.outside)
+        try stage.expectIdle()
+        #expect(stage.itsp.next(within: 0.7) == nil)
     }
 
     @Test("A call whose media stays away is ended to both sides with a reason, and its ports are free")

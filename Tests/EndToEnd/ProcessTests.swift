@@ -19,7 +19,7 @@ struct ProcessTests {
 
     @Test("A wrong configuration ends it with status 2 and the place of each mistake")
     func wrongConfiguration() throws {
-        let stage = try Stage("limits: {cals: 5}\ntrunks: [{name: a}]")
+        let stage = try Stage(extra: "limits: {cals: 5}\ntrunks: [{name: a}]")
         let lines = stage.configuration.components(separatedBy: "\n").count
         let run = try ProcessProbe.run(stage)
         #expect(run.status == 2)
@@ -50,7 +50,7 @@ struct ProcessTests {
     func takenAdmin() throws {
         let stage = try Stage()
         try stage.start()
-        let second = try Stage("")
+        let second = try Stage()
         let text = second.configuration.replacingOccurrences(of: "\(second.admin)", with: "\(stage.admin)")
         try text.write(toFile: second.file, atomically: true, encoding: .utf8)
         let run = try ProcessProbe.run(second)

@@ -45,7 +45,7 @@ struct ShardTests {
         try stage.waitUntilReady()
         let contact = try stage.register(callID: "register-\(UUID())")
         // The other shards learn of it through their mailboxes.
-        usleep(50_000)
+        usleep(200_000)
         var live: [LiveCall] = []
         for _ in 0..<8 {
             live.append(try stage.inboundCall(contact))
@@ -54,6 +54,10 @@ struct ShardTests {
         for call in live { try call.talk(packets: 2) }
         #expect(try stage.calls().count == 16)
         #expect(Set(stage.boundMediaPorts).count == 64)
+        let stranger = try LoopbackPeer(at: SocketAddress(stage.host(66), 5_060))
+        for number in 0..<2_000 {
+            stranger.send(AttackTests.scan(number, from: stranger.address, to: stage.outside), to: stage.outside)
+        }
         for (number, call) in live.enumerated() {
             try call.reinvite(by: number.isMultiple(of: 3) ? .pbx : .itsp)
             try call.talk(packets: 1)

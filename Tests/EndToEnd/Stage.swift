@@ -21,27 +21,36 @@ final class Stage {
     private let network: UInt32
     private var process: ProxyProcess?
 
-    /// - Parameters:
-    ///   - isDual: Whether the outside is IPv6. There is one such loopback address, so its ports are chosen at random.
-    ///   - extra: More of the configuration, where PBX stands for that one's URI.
-    init(isDual: Bool = false, media: String = "", _ extra: String = "") throws {
+    /// What addresses the proxy has.
+    enum Arrangement: CaseIterable, Sendable {
+        /// One on either side, IPv4.
+        case twoAddresses
+        /// One for both sides, which the port tells apart.
+        case oneAddress
+        /// IPv6 on one side. There is one such loopback address, so its ports are chosen at random.
+        case insideIPv6, outsideIPv6
+    }
+
+    /// `extra`: more of the configuration, where PBX stands for that one's URI.
+    init(_ arrangement: Arrangement = .twoAddresses, media: String = "", extra: String = "") throws {
         let network = 0x7f00_0000 | UInt32.random(in: 1...0xfffe) << 8
         self.network = network
-        let port = UInt16.random(in: 6_000...9_900)
+        let port = UInt16.random(in: 3_000...4_900) * 2
         let low = UInt16.random(in: 10_000...19_000) & ~1
         ports = low...(low + 199)
         func own(_ number: UInt32) -> IPAddress { IPAddress(v4: network | number) }
         let six = IPAddress(v6High: 0, low: 1)
-        inside = SocketAddress(own(1), port)
-        outside = SocketAddress(isDual ? six : own(3), port)
+        let (isInside6, isOutside6) = (arrangement == .insideIPv6, arrangement == .outsideIPv6)
+        inside = SocketAddress(isInside6 ? six : own(1), port)
+        outside = SocketAddress(isOutside6 ? six : own(arrangement == .oneAddress ? 1 : 3), port + 1)
         admin = SocketAddress(own(1), 9060)
-        pbx = try UserAgent("PBX", at: SocketAddress(own(2), port))
-        itsp = try UserAgent("ITSP", at: SocketAddress(isDual ? six : own(4), isDual ? port + 1 : port))
+        pbx = try UserAgent("PBX", at: SocketAddress(isInside6 ? six : own(2), isInside6 ? port + 1 : port))
+        itsp = try UserAgent("ITSP", at: SocketAddress(isOutside6 ? six : own(4), port))
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("sallyport-\(UUID())").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         configuration = """
-            inside: {addresses: ["\(inside.ip)"], listen: ["udp:\(port)"], networks: [\(pbx.address.ip)/32]}
-            outside: {addresses: ["\(outside.ip)"], listen: ["udp:\(port)"]}
+            inside: {addresses: ["\(inside.ip)"], listen: ["udp:\(inside.port)"], networks: ["\(pbx.address.ip)"]}
+            outside: {addresses: ["\(outside.ip)"], listen: ["udp:\(outside.port)"]}
             media: {ports: \(ports.lowerBound)-\(ports.upperBound)\(media)}
             state: \(directory)/state
             admin: {listen: "\(admin)"}
@@ -97,8 +106,10 @@ final class Stage {
         return [inside.ip, outside.ip].flatMap { ip in ports.map { SocketAddress(ip, $0) } }.filter(table.contains)
     }
 
-    /// Waits until no media port is bound and no call is left.
+    /// Waits until no media port is bound and no call is left; nothing may have gone wrong until then.
     func expectIdle(_ place: SourceLocation = #_sourceLocation) throws {
+        let log = process?.text ?? ""
+        #expect(!log.contains("Sanitizer") && !log.contains("Fatal error"), "\(log)", sourceLocation: place)
         for _ in 0..<500 {
             if boundMediaPorts.isEmpty, try calls().isEmpty { return }
             usleep(20_000)

@@ -35,6 +35,27 @@ import Testing
         #expect(sent.values(.via)[1] == "SIP/2.0/UDP 203.0.113.10:5060;branch=z9hG4bKitsp1")
     }
 
+    @Test func `a trunk that calls its own domain means us; another foreign host gets 403`() throws {
+        let (proxy, _) = try registered()
+        let sent = proxy.receive(invite("sip:1000@203.0.113.10"), on: .outside)
+        #expect(sent.map(\.requestURI) == ["sip:1000@192.168.0.2:5060;line=vtqvcuo"])
+        let foreign = CallTexts.inboundINVITE(
+            uri: "sip:1000@203.0.113.77", branch: "z9hG4bKforeign", callID: "foreign")
+        #expect(proxy.receive(foreign, on: .outside).map(\.status) == [403])
+    }
+
+    @Test func `a session description in a multipart body does not cross unanchored (security 21)`() throws {
+        let (proxy, uri) = try registered()
+        let parts = "--x\nContent-Type: application/sdp\n\n\(CallTexts.sdpOutside)\n--x--\n"
+        let text = invite(uri).replacing("application/sdp", with: "multipart/mixed;boundary=x")
+        let head = try #require(text.firstRange(of: "\n\n"))
+        let length = "Content-Length: \(wire(parts).count)"
+        let start = String(text[..<head.lowerBound]).split(separator: "\n")
+            .map { $0.hasPrefix("Content-Length") ? length : String($0) }.joined(separator: "\n")
+        #expect(proxy.receive(start + "\n\n" + parts, on: .outside).map(\.status) == [415])
+        #expect(proxy.media.open.isEmpty && proxy.core.callCount == 0)
+    }
+
     @Test func `a live token admits an unknown source`() throws {
         let (proxy, uri) = try registered()
         let sent = proxy.receive(invite(uri), on: .outside, from: ProxyHarness.stranger)
@@ -96,7 +117,9 @@ import Testing
         #expect(
             proxy.receive(invite(did), on: .outside).map(\.requestURI)
                 == ["sip:8005551212@192.168.0.2:5060;line=vtqvcuo"])
-        let (other, _) = try registered(pbxs: [PBXSettings(host: "192.168.0.9", port: 5080)])
+        let (other, _) = try registered(pbxs: [
+            PBXSettings(host: "192.168.0.9", port: 5080), PBXSettings(host: "192.168.0.2", port: 5060),
+        ])
         let sent = other.receive(invite(did), on: .outside)
         #expect(sent.map(\.requestURI) == ["sip:8005551212@192.168.0.9:5080"])
         #expect(sent.map(\.to) == [ProxyHarness.address("192.168.0.9:5080")])
@@ -192,6 +215,24 @@ import Testing
         let sent = try #require(proxy.receive(text, on: .inside, from: host).first)
         proxy.receive(CallTexts.response(200, "OK", to: sent, tag: "o"), on: .outside)
         #expect(proxy.core.trunkSummaries.isEmpty)
+    }
+
+    @Test func `what another inside host registered at reaches its Contacts, not the PBX`() throws {
+        let proxy = ProxyHarness()
+        let host = ProxyHarness.address("192.168.0.77:5060")
+        let text = CallTexts.register(contact: "<sip:phone@192.168.0.77:5060>", user: "phone")
+        let request = try #require(proxy.receive(text, on: .inside, from: host).first)
+        let ok = CallTexts.response(200, "OK", to: request, tag: "t", contact: request.header(.contact))
+        proxy.receive(ok, on: .outside)
+        let mine = proxy.receive(invite("sip:phone@203.0.113.1"), on: .outside)
+        #expect(mine.map(\.requestURI) == ["sip:phone@192.168.0.77:5060"])
+        let other = CallTexts.inboundINVITE(uri: "sip:8005551212@203.0.113.1", branch: "z9hG4bKother")
+        let sent = proxy.receive(other, on: .outside)
+        #expect(sent.map(\.to) == [host])
+        // A PBX that registers there as well makes it a trunk of the PBX.
+        try proxy.register(branch: "z9hG4bKpbx")
+        let third = CallTexts.inboundINVITE(uri: "sip:8005551212@203.0.113.1", branch: "z9hG4bKthird")
+        #expect(proxy.receive(third, on: .outside).map(\.to) == [ProxyHarness.pbx])
     }
 
     @Test func `a redirect's third party passes, an inside one is hidden`() throws {

@@ -185,7 +185,7 @@ final class FakeMedia: MediaAnchoring {
     private var next: UInt64 = 0
     private(set) var open: Set<UInt64> = []
 
-    func open(caller: MediaParty, callee: MediaParty) -> UInt64 {
+    func open(caller: MediaPeer, callee: MediaPeer) -> UInt64 {
         next += 1
         open.insert(next)
         events.append(.open(caller.side, callee.side))
@@ -193,8 +193,8 @@ final class FakeMedia: MediaAnchoring {
     }
 
     func offer(
-        _ body: ArraySlice<UInt8>, session: UInt64, fromCaller: Bool, exchange: UInt64, sender: MediaParty,
-        receiver: MediaParty, now: Instant
+        _ body: ArraySlice<UInt8>, session: UInt64, fromCaller: Bool, exchange: UInt64, sender: MediaPeer,
+        receiver: MediaPeer, now: Instant
     ) throws(MediaFailure) -> [UInt8] {
         if let failure { throw failure }
         events.append(.offer(session, fromCaller: fromCaller))
@@ -203,7 +203,7 @@ final class FakeMedia: MediaAnchoring {
 
     func answer(
         _ body: ArraySlice<UInt8>, session: UInt64, fromCaller: Bool, exchange: UInt64, fork: UInt32,
-        sender: MediaParty, now: Instant
+        sender: MediaPeer, now: Instant
     ) throws(MediaFailure) -> [UInt8] {
         if let failure { throw failure }
         events.append(.answer(session, fromCaller: fromCaller, fork: fork))

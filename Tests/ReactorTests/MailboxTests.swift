@@ -59,11 +59,12 @@ struct MailboxTests {
         withExtendedLifetime(receiver) {}
     }
 
-    @Test("a full mailbox refuses")
+    @Test("a full mailbox refuses what may be lost, and nothing else")
     func limit() throws {
-        let mailbox = try Mailbox<Int>(limit: 2)
-        #expect((0..<4).map { mailbox.send($0) } == [true, true, false, false])
-        #expect(mailbox.count == 2)
+        let mailbox = try Mailbox<Int>()
+        #expect((0..<4).map { mailbox.send($0, unlessWaiting: 2) } == [true, true, false, false])
+        #expect(mailbox.send(4))
+        #expect(mailbox.count == 3)
     }
 
     @Test("a handler may keep its batch and send to its own mailbox")

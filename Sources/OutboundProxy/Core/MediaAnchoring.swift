@@ -1,28 +1,5 @@
 public import NetworkTypes
 
-/// What signalling knows about the peer of one media leg.
-public struct MediaParty: Hashable, Sendable {
-    public var side: Side
-    /// The family that our media address towards the peer has.
-    public var family: IPAddress.Family
-    /// Where the peer's SIP comes from.
-    public var signallingAddress: IPAddress
-    public var isNAT: Bool
-    /// Where its media may come from, beside what SDP says.
-    public var networks: [IPNetwork]
-
-    public init(
-        side: Side, family: IPAddress.Family, signallingAddress: IPAddress, isNAT: Bool = false,
-        networks: [IPNetwork] = []
-    ) {
-        self.side = side
-        self.family = family
-        self.signallingAddress = signallingAddress
-        self.isNAT = isNAT
-        self.networks = networks
-    }
-}
-
 /// Why a session description was not anchored: the answer to give.
 public struct MediaFailure: Error, Hashable, Sendable {
     public let status: Int
@@ -39,16 +16,16 @@ public struct MediaFailure: Error, Hashable, Sendable {
 /// The proxy does not know how media is relayed and the relay does not know SIP; the driver joins the two.
 public protocol MediaAnchoring: AnyObject {
     /// A new relay session between the one who sent the first INVITE and the one it went to.
-    func open(caller: MediaParty, callee: MediaParty) -> UInt64
+    func open(caller: MediaPeer, callee: MediaPeer) -> UInt64
     /// An offer crosses; `exchange` names it for the answer or the rollback.
     func offer(
-        _ body: ArraySlice<UInt8>, session: UInt64, fromCaller: Bool, exchange: UInt64, sender: MediaParty,
-        receiver: MediaParty, now: Instant
+        _ body: ArraySlice<UInt8>, session: UInt64, fromCaller: Bool, exchange: UInt64, sender: MediaPeer,
+        receiver: MediaPeer, now: Instant
     ) throws(MediaFailure) -> [UInt8]
     /// The answer to `exchange` crosses; `fork` counts the early dialogs of one INVITE.
     func answer(
         _ body: ArraySlice<UInt8>, session: UInt64, fromCaller: Bool, exchange: UInt64, fork: UInt32,
-        sender: MediaParty, now: Instant
+        sender: MediaPeer, now: Instant
     ) throws(MediaFailure) -> [UInt8]
     /// The dialog of that fork is confirmed; others' streams end.
     func confirm(session: UInt64, fork: UInt32)

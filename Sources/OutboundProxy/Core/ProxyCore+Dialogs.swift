@@ -123,12 +123,22 @@ extension ProxyCore {
 
     // MARK: Offers and answers
 
+    /// A session description among other parts is not anchored, so it may not cross: it would show one side's addresses
+    /// to the other (security 21).
+    private func refuseParts(of message: Message) throws(MediaFailure) {
+        guard message.hasMultipartSDP else { return }
+        throw MediaFailure(status: 415, reason: "Session Description In A Multipart Body")
+    }
+
     /// The body that a request leaves with, when it has a session description: anchored, or none where nobody asked
     /// for it, since it would show one side's addresses to the other. nil leaves the body as it is.
     func anchored(
         _ request: PendingRequest, to address: SocketAddress, family: IPAddress.Family, at now: Instant
     ) throws(MediaFailure) -> [UInt8]? {
         let message = request.arrival.message
+        if message.method.mayCarryMedia, request.arrival.side != request.forwarding.egress {
+            try refuseParts(of: message)
+        }
         guard message.hasSDP, message.method.mayCarryMedia, request.arrival.side != request.forwarding.egress else {
             return nil
         }
@@ -170,6 +180,7 @@ extension ProxyCore {
     func anchored(_ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant)
         throws(MediaFailure) -> [UInt8]?
     {
+        if server.method.mayCarryMedia, server.ingress != server.egress { try refuseParts(of: response) }
         guard response.hasSDP, server.method.mayCarryMedia, server.ingress != server.egress,
             let inbound = identities[server.flow.listener], let outbound = identities[flow.listener]
         else { return nil }
@@ -202,7 +213,7 @@ extension ProxyCore {
             receiver: receiver, now: now)
     }
 
-    private func session(of call: Call, caller: MediaParty, callee: MediaParty) -> UInt64 {
+    private func session(of call: Call, caller: MediaPeer, callee: MediaPeer) -> UInt64 {
         if let session = call.session { return session }
         let session = media.open(caller: caller, callee: callee)
         call.session = session
@@ -213,12 +224,12 @@ extension ProxyCore {
 
     private func party(
         _ side: Side, _ address: IPAddress, _ family: IPAddress.Family, _ forwarding: Forwarding
-    ) -> MediaParty { party(side, address, family, forwarding.trunkSettings) }
+    ) -> MediaPeer { party(side, address, family, forwarding.trunkSettings) }
 
     private func party(
         _ side: Side, _ address: IPAddress, _ family: IPAddress.Family, _ trunk: TrunkSettings?
-    ) -> MediaParty {
-        MediaParty(
+    ) -> MediaPeer {
+        MediaPeer(
             side: side, family: family, signallingAddress: address, isNAT: side == .outside && trunk?.isNAT ?? false,
             networks: side == .outside ? trunk?.mediaNetworks ?? [] : [])
     }

@@ -228,9 +228,11 @@ extension ProxyCore {
             let request = server.request, let uri = URI(request.requestURI, in: request.bytes)
         else { return }
         let asker = server.flow.peer.ip
+        // Without a configured PBX, who has a live registration is one.
         guard
-            settings.pbxs.contains(where: { IPAddress($0.host) == asker })
-                || directory.allBindings.contains(where: { $0.pbx.ip == asker && $0.expires > now })
+            isPBX(asker)
+                || settings.pbxs.isEmpty
+                    && directory.allBindings.contains(where: { $0.pbx.ip == asker && $0.expires > now })
         else { return }
         publish(.learn(domain: request.bytes.text(uri.host).lowercased(), address: peer, until: now + .seconds(600)))
     }

@@ -83,7 +83,9 @@ extension ProxyCore {
         let trunk = trunk(of: arrival)
         guard restored != nil || trunk != nil else { return fromStranger(arrival, uri) }
         if let refusal = refusal(of: message, routes) { return refusal }
-        guard identities.side(of: uri, in: message.bytes) == .outside, routes.next == nil else {
+        // Some trunks call a number at their own domain: that means us too, since nothing goes back outside.
+        let isTrunks = trunk?.domains.contains(message.bytes.text(uri.host).lowercased()) ?? false
+        guard identities.side(of: uri, in: message.bytes) == .outside || isTrunks, routes.next == nil else {
             return .refuse(403, "Relaying Denied")
         }
         if message.method == .options, restored == nil, uri.userInfo == nil || message.maxForwards == 0 {
@@ -237,7 +239,10 @@ extension ProxyCore {
         if let binding = bindings.first(where: { $0.user.utf8.elementsEqual(user) || contacts.user(of: $0) == user }) {
             return contacts.restored(binding, keepingUserOf: uri, in: bytes)
         }
-        if let pbx = trunk.settings?.pbx ?? settings.pbxs.first { return contacts.target(at: pbx, uri, in: bytes) }
+        if let pbx = trunk.settings?.pbx { return contacts.target(at: pbx, uri, in: bytes) }
+        // What another inside host registered at reaches that host's Contacts, and no PBX (design §3: learned trunks).
+        let isPBXTrunk = trunk.settings != nil || bindings.isEmpty || bindings.contains { isPBX($0.pbx.ip) }
+        if isPBXTrunk, let pbx = settings.pbxs.first { return contacts.target(at: pbx, uri, in: bytes) }
         guard let first = bindings.first, bindings.allSatisfy({ $0.pbx == first.pbx }) else { return nil }
         return contacts.restored(first, keepingUserOf: uri, in: bytes)
     }
@@ -248,6 +253,11 @@ extension ProxyCore {
         let address = address.embedded
         return settings.insideNetworks.contains { $0.contains(address) }
             || settings.pbxs.contains { IPAddress($0.host) == address }
+    }
+
+    /// Whether a configured PBX has the address; one that is configured by name may have any.
+    func isPBX(_ address: IPAddress) -> Bool {
+        settings.pbxs.contains { pbx in IPAddress(pbx.host).map { $0 == address } ?? true }
     }
 
     private func refusal(of message: Message, _ routes: RouteProcessing) -> Verdict? {

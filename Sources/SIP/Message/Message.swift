@@ -106,4 +106,17 @@ extension Message {
         return bytes.equals(bytes.trimming(range.lowerBound..<slash), ignoringCase: "application")
             && bytes.equals(bytes.trimming((slash + 1)..<range.upperBound), ignoringCase: "sdp")
     }
+
+    /// Whether the body has parts (RFC 5621), one of which may be a session description.
+    public var hasMultipartSDP: Bool {
+        guard !body.isEmpty, let type = header(.contentType), type.value.count > 10,
+            bytes.equals(type.value.lowerBound..<(type.value.lowerBound + 10), ignoringCase: "multipart/")
+        else { return false }
+        let name: StaticString = "application/sdp"
+        let length = name.utf8CodeUnitCount
+        guard body.count >= length else { return false }
+        return (body.lowerBound...(body.upperBound - length)).contains {
+            bytes.equals($0..<($0 + length), ignoringCase: name)
+        }
+    }
 }

@@ -1,5 +1,3 @@
-public import NetworkTypes
-
 /// What signalling knows about the peer of one media leg.
 public struct MediaPeer: Hashable, Sendable {
     public var side: Side
