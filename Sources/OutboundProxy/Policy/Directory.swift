@@ -65,7 +65,14 @@ struct Directory {
     private var resolvedAddresses: [String: [IPAddress]] = [:]
     private let trunks: [TrunkSettings]
 
-    init(trunks: [TrunkSettings]) { self.trunks = trunks }
+    /// The domains of configured trunks that are addresses.
+    private let literals: [String: IPAddress]
+
+    init(trunks: [TrunkSettings]) {
+        self.trunks = trunks
+        literals = Dictionary(trunks.map { ($0.name, IPAddress($0.domain)) }, uniquingKeysWith: { first, _ in first })
+            .compactMapValues { $0 }
+    }
 
     var allBindings: some Sequence<Binding> { bindings.values.lazy.joined() }
 
@@ -164,7 +171,7 @@ struct Directory {
     /// The configured trunk that calls from `address`: by its networks, its literal domain, or what that resolved to.
     func configuredTrunk(at address: IPAddress, user: String?) -> TrunkSettings? {
         let candidates = trunks.filter { trunk in
-            trunk.networks.contains { $0.contains(address) } || IPAddress(trunk.domain) == address
+            trunk.networks.contains { $0.contains(address) } || literals[trunk.name] == address
                 || (resolvedAddresses[trunk.name]?.contains(address) ?? false)
         }
         return candidates.first { $0.user != nil && $0.user == user } ?? candidates.first
