@@ -15,9 +15,9 @@ import Testing
             proxy.receive(CallTexts.response(486, "Busy Here", to: sent, tag: "b"), on: .outside)
         }
         #expect(proxy.core.transactionCount == 4000)
-        proxy.advance(.seconds(120))
+        proxy.advance(.seconds(240))
         #expect(proxy.core.transactionCount == 0 && proxy.core.callCount == 0 && proxy.media.open.isEmpty)
-        #expect(proxy.timesShrunk == 1)
+        #expect(proxy.timesShrunk >= 4)
         #expect(proxy.core.nextDeadline == nil)
     }
 }

@@ -23,6 +23,10 @@ public final class ProxyCore {
     private var timers = DeadlineQueue<TimedObject>()
     private var strangers: SourceBudget
     var strangerAnswers: SourceBudget
+    /// Sweeps in which memory is still given back. One isn't enough: the last timers and ended calls of a rush go within
+    /// a minute of it, and each keeps a page until then.
+    private var shrinksLeft = 0
+    private static let shrinksAfterRush = 4
     /// Whether a sweep is in the timer queue.
     private var isSweeping = false
 
@@ -97,13 +101,15 @@ public final class ProxyCore {
     private func sweep(at now: Instant) {
         directory.sweep(at: now)
         names.sweep(at: now)
-        if transactions.shrink() {
+        if transactions.shrink() { shrinksLeft = Self.shrinksAfterRush }
+        if shrinksLeft > 0 {
+            shrinksLeft -= 1
             calls.shrink()
             timers.shrink()
             outputs.append(.shrunk)
         }
         isSweeping = false
-        if !timers.isEmpty || !directory.isEmpty || transactions.count > 0 { keepSweeping(from: now) }
+        if !timers.isEmpty || !directory.isEmpty || transactions.count > 0 || shrinksLeft > 0 { keepSweeping(from: now) }
     }
 
     /// Sees to it that a sweep comes, when something was kept that runs out.
