@@ -56,6 +56,8 @@ public final class ProxyCore {
         strangerAnswers = SourceBudget(rate: 1, burst: 1, hash: hash)
     }
 
+    deinit { transactions.disband() }
+
     // MARK: Events
 
     /// A datagram has come.

@@ -43,6 +43,12 @@ struct TransactionTable {
     mutating func remove(_ transaction: ServerTransaction) { servers[transaction.key] = nil }
     mutating func remove(_ transaction: ClientTransaction) { clients[transaction.key] = nil }
 
+    /// Parts requests from their branches, which keep each other: a table that is let go in the middle of a call would
+    /// stay in memory.
+    func disband() {
+        for server in servers.values { server.branches = [] }
+    }
+
     /// The client transactions that send on the flow.
     func clients(on flow: Flow) -> [ClientTransaction] { clients.values.filter { $0.flow == flow } }
 
