@@ -95,15 +95,15 @@ private final class BodyRelay: MediaAnchoring {
 
     var isEmpty: Bool { open.isEmpty }
 
-    func open(caller: MediaParty, callee: MediaParty) -> UInt64 {
+    func open(caller: MediaPeer, callee: MediaPeer) -> UInt64 {
         next += 1
         open.insert(next)
         return next
     }
 
     func offer(
-        _ body: ArraySlice<UInt8>, session: UInt64, fromCaller: Bool, exchange: UInt64, sender: MediaParty,
-        receiver: MediaParty, now: Instant
+        _ body: ArraySlice<UInt8>, session: UInt64, fromCaller: Bool, exchange: UInt64, sender: MediaPeer,
+        receiver: MediaPeer, now: Instant
     ) throws(MediaFailure) -> [UInt8] {
         precondition(open.contains(session), "an offer is made in an open session")
         return Array(body)
@@ -111,7 +111,7 @@ private final class BodyRelay: MediaAnchoring {
 
     func answer(
         _ body: ArraySlice<UInt8>, session: UInt64, fromCaller: Bool, exchange: UInt64, fork: UInt32,
-        sender: MediaParty, now: Instant
+        sender: MediaPeer, now: Instant
     ) throws(MediaFailure) -> [UInt8] {
         precondition(open.contains(session), "an answer is given in an open session")
         return Array(body)
