@@ -13,20 +13,34 @@ final class RegistrationJournal: Sendable {
         let record: [UInt8]
     }
 
+    /// AORs that a PBX registers with one Contact share a token.
+    private struct Key: Hashable {
+        let token: [UInt8]
+        let user: String
+        let domain: String
+
+        init(_ binding: Binding) { (token, user, domain) = (binding.token, binding.user, binding.domain) }
+    }
+
     private let journal: Journal
     /// The bindings that were alive when the journal was opened.
     let loaded: [DirectoryUpdate]
-    /// What a compaction leaves: the last record of each binding, by token.
-    private let live: Guarded<[[UInt8]: Entry]>
+    /// What a compaction leaves: the last record of each binding.
+    private let live: Guarded<[Key: Entry]>
 
     init(_ directory: StateDirectory, now: Instant) throws(StateError) {
         let wall = Self.wallClock
-        var alive: [[UInt8]: (binding: Binding, entry: Entry)] = [:]
+        var alive: [Key: (binding: Binding, entry: Entry)] = [:]
         var records = 0
         journal = try directory.journal("registrations") { record in
             records += 1
-            guard let (token, decoded) = Self.decode(record, now: now, wall: wall) else { return }
-            alive[token] = decoded.map { ($0.binding, Entry(expires: $0.expires, record: record)) }
+            switch Self.decode(record, now: now) {
+            case nil: break
+            case .unbound(let token)?: alive = alive.filter { $0.key.token != token }
+            case .bound(let binding, let expires)?:
+                let entry = Entry(expires: expires, record: record)
+                alive[Key(binding)] = expires > wall ? (binding.expiring(in: expires - wall, from: now), entry) : nil
+            }
         }
         loaded = alive.values.map { .bind($0.binding) }
         live = Guarded(alive.mapValues(\.entry))
@@ -39,10 +53,10 @@ final class RegistrationJournal: Sendable {
         case .bind(let binding):
             let expires = Int64((binding.expires - now).seconds.rounded(.up)) + Self.wallClock
             let record = Self.encode(binding, expires: expires)
-            live.withLock { $0[binding.token] = Entry(expires: expires, record: record) }
+            live.withLock { $0[Key(binding)] = Entry(expires: expires, record: record) }
             journal.append(record)
         case .unbind(let token):
-            live.withLock { $0[token] = nil }
+            live.withLock { live in live = live.filter { $0.key.token != token } }
             journal.append(Self.field(token))
         case .learn, .resolved: return
         }
@@ -76,9 +90,26 @@ final class RegistrationJournal: Sendable {
         return [UInt8(count >> 8), UInt8(count & 0xff)] + octets.prefix(count)
     }
 
-    private static func decode(
-        _ record: [UInt8], now: Instant, wall: Int64
-    ) -> (token: [UInt8], found: (binding: Binding, expires: Int64)?)? {
+    private enum Record {
+        /// A binding, and the wall-clock second at which it expires.
+        case bound(Binding, expires: Int64)
+        case unbound(token: [UInt8])
+    }
+
+    private static func decode(_ record: [UInt8], now: Instant) -> Record? {
+        guard let fields = fields(of: record), let token = fields.first else { return nil }
+        func text(_ index: Int) -> String { String(decoding: fields[index], as: UTF8.self) }
+        guard fields.count == 7 else { return .unbound(token: token) }
+        guard let pbx = SocketAddress(text(4)), let registrar = IPAddress(text(5)), let expires = Int64(text(6)) else {
+            return nil
+        }
+        let binding = Binding(
+            token: token, user: text(1), domain: text(2), contact: fields[3], pbx: pbx, registrar: registrar,
+            expires: now)
+        return .bound(binding, expires: expires)
+    }
+
+    private static func fields(of record: [UInt8]) -> [[UInt8]]? {
         var fields: [[UInt8]] = []
         var rest = record[...]
         while rest.count >= 2 {
@@ -88,16 +119,16 @@ final class RegistrationJournal: Sendable {
             fields.append(Array(rest.prefix(count)))
             rest = rest.dropFirst(count)
         }
-        guard let token = fields.first else { return nil }
-        func text(_ index: Int) -> String { String(decoding: fields[index], as: UTF8.self) }
-        guard fields.count == 7, let pbx = SocketAddress(text(4)), let registrar = IPAddress(text(5)),
-            let expires = Int64(text(6)), expires > wall
-        else { return (token, nil) }
-        let binding = Binding(
-            token: token, user: text(1), domain: text(2), contact: fields[3], pbx: pbx, registrar: registrar,
-            expires: now + .seconds(min(expires - wall, 1 << 24)))
-        return (token, (binding, expires))
+        return fields
     }
 
     private static var wallClock: Int64 { Int64(time(nil)) }
+}
+
+extension Binding {
+    fileprivate func expiring(in seconds: Int64, from now: Instant) -> Binding {
+        var binding = self
+        binding.expires = now + .seconds(min(seconds, 1 << 24))
+        return binding
+    }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import MediaRelay
 import NetworkTypes
@@ -143,6 +144,8 @@ final class SignallingShard {
 
     private func refused(_ listener: ListenerID, _ destination: SocketAddress, _ error: SystemError) {
         logger.warning("a message could not be sent", metadata: ["to": "\(destination)", "error": "\(error)"])
+        // A datagram that is too long says nothing about the way to the peer, and must not fail what else goes there.
+        guard error.code != EMSGSIZE else { return }
         core.transportFailed(Flow(listener: listener, peer: destination), at: loop.now)
         timer?.schedule(at: loop.now)
     }

@@ -52,4 +52,24 @@ struct RegistrationJournalTests {
         #expect(try directory.bytes("registrations.journal").count < 2 << 20, "20,000 records are 4 MB")
         #expect(try open(at: start).loaded.count == 1)
     }
+
+    @Test("keeps every account that a PBX registers with one Contact, and so with one token")
+    func sharedContact() throws {
+        let journal = try open(at: start)
+        var bindings = (0..<3).map { _ in binding(1, expires: start + .seconds(3600)) }
+        for index in bindings.indices { bindings[index].user = "account\(index)" }
+        for binding in bindings { journal.record(.bind(binding), now: start) }
+        bindings[2].expires = .zero
+        journal.record(.bind(bindings[2]), now: start)
+        journal.flush()
+        // The second time from what the compaction of the first has left.
+        for _ in 0..<2 {
+            let reopened = try open(at: start)
+            reopened.flush()
+            let users = reopened.loaded.compactMap { update -> String? in
+                if case .bind(let bound) = update { bound.user } else { nil }
+            }
+            #expect(users.sorted() == ["account0", "account1"])
+        }
+    }
 }

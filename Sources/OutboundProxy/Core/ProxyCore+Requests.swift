@@ -227,6 +227,15 @@ extension ProxyCore {
         respond(server, 503, reason, extra: Self.retryLater, at: now)
     }
 
+    /// With what we add the request no longer fits a datagram.
+    private func outgrown(_ request: PendingRequest, at now: Instant) {
+        guard let server = request.server else {
+            counters.droppedStray += 1
+            return
+        }
+        respond(server, 513, "Message Too Large", at: now)
+    }
+
     /// Sends the request on: with a branch of its own, or as an ACK without a transaction.
     private func send(_ request: PendingRequest, to address: SocketAddress, at now: Instant) {
         let arrival = request.arrival
@@ -254,6 +263,7 @@ extension ProxyCore {
             return respond(server, error.status, error.reason, extra: extra, at: now)
         }
         let bytes = rewriter.rewritten(contacts: contacts)
+        guard bytes.count <= Self.longestDatagram else { return outgrown(request, at: now) }
         send(bytes, on: flow)
         guard let server = request.server else { return }
         server.contacts = rewriter.sentContacts

@@ -103,7 +103,9 @@ extension ProxyCore {
         }
         // §16.7 step 6: a 503 from downstream says nothing about us.
         if response.status == 503, case .response(_, let reason) = response.startLine {
-            edits.replace((reason.lowerBound - 4)..<reason.upperBound, with: "500 Server Internal Error".utf8)
+            // Some end the line with the code, without the space that the grammar wants.
+            let space = response.bytes[reason.lowerBound - 1] == 0x20 ? 1 : 0
+            edits.replace((reason.lowerBound - 3 - space)..<reason.upperBound, with: "500 Server Internal Error".utf8)
         }
         let bytes = edits.applied(to: response.bytes)
         deliver(bytes, status: response.status, of: server, at: now)

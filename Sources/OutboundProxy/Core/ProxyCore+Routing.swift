@@ -184,9 +184,9 @@ extension ProxyCore {
         if routes.next == nil, let known = target.hop { hop = .address(known) }
         switch hop {
         case .address(let address):
-            guard isInside(address.ip), identities.side(of: address) == nil else {
-                return .refuse(403, "Relaying Denied")
-            }
+            guard isInside(address.ip), identities.side(of: address) == nil,
+                routes.next == nil || isOnRoute(address.ip, routes, of: arrival.message, known)
+            else { return .refuse(403, "Relaying Denied") }
         // A name is followed only where the PBX itself wrote it, or the configuration did.
         case .name: if routes.next != nil { return .refuse(403, "Relaying Denied") }
         }
@@ -194,6 +194,18 @@ extension ProxyCore {
             Forwarding(
                 uri: target.uri, nextHop: hop, egress: .inside, routes: routes, isStrict: isStrict, trunk: trunk,
                 trunkSettings: settings, call: known))
+    }
+
+    /// Whether a Route of the sender's leads where the dialog goes by: to the inside hop that our own Route names, or to
+    /// a proxy that recorded its route. Whoever has a dialog with us must not reach other hosts through it (security 27).
+    private func isOnRoute(
+        _ address: IPAddress, _ routes: RouteProcessing, of message: Message, _ known: Call?
+    ) -> Bool {
+        if contacts.routePeer(routes, in: message)?.ip == address { return true }
+        guard let known else { return false }
+        return known[.inside].routes.contains { route in
+            NameAddress(0..<route.count, in: route).flatMap { URI($0.uri, in: route) }?.address(in: route) == address
+        }
     }
 
     /// A trunk that a request came from.

@@ -154,7 +154,15 @@ public final class ProxyCore {
 
     // MARK: Shared by the extensions
 
+    /// The longest message that UDP carries: 65,535 octets less the headers of IPv4 and UDP. The transport would refuse
+    /// a longer one, and that must not look like a peer that can't be reached.
+    static let longestDatagram = 65_507
+
     func send(_ bytes: [UInt8], on flow: Flow) {
+        guard bytes.count <= Self.longestDatagram else {
+            counters.transportErrors += 1
+            return
+        }
         counters.messagesOut += 1
         // RFC 3261 §18.1.1: more than this may be fragmented on the way.
         if bytes.count > 1300 { counters.largeMessages += 1 }

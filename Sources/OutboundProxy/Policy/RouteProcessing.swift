@@ -54,7 +54,7 @@ struct RouteProcessing {
 
     /// Records the edits: our Routes go, the last one too where it became the Request-URI.
     func apply(to request: Message, edits: inout MessageEdits) {
-        let gone = popped.map(\.range) + (strictTarget.map { [$0.range] } ?? [])
+        let gone = Set(popped.map(\.range) + (strictTarget.map { [$0.range] } ?? []))
         guard !gone.isEmpty else { return }
         for field in request.headers where field.name == .route {
             var values: [Range<Int>] = []

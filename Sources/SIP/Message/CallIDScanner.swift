@@ -4,10 +4,11 @@ import NetworkTypes
 public enum CallIDScanner {
     /// The value of the first Call-ID field (or its compact form) in the octets; nil where there is none.
     public static func callID(in bytes: [UInt8]) -> Range<Int>? {
-        var start = 0
+        // As the parser, which skips line ends before the start line.
+        var start = bytes.firstIndex { $0 != 13 && $0 != 10 } ?? bytes.count
         while start < bytes.count {
             let end = bytes.first(10, in: start..<bytes.count) ?? bytes.count
-            if start > 0, end == start || (end == start + 1 && bytes[start] == 13) { return nil }
+            if end == start || (end == start + 1 && bytes[start] == 13) { return nil }
             if let colon = colon(of: start..<end, in: bytes) { return value(from: colon + 1, lineEnd: end, in: bytes) }
             start = end + 1
         }
