@@ -180,6 +180,21 @@ import Testing
         #expect(proxy.core.counters.drops == 1)
     }
 
+    @Test(arguments: [
+        "X-Sallyport-Trunk: evil", "x-sallyport-trunk:evil", "X-SALLYPORT-TRUNK : evil", "X-Sallyport-Trunk\t:\tevil",
+        "X-Sallyport-Trunk  \t :\n evil", "X-Sallyport-Trunk: \n\tevil", "X-Sallyport-Trunk:\n evil\n evil",
+        "x-sallyport-trunk: a\nX-Sallyport-Trunk: evil", "X-Sallyport-Trunk: \"evil\"",
+        "X-sALLYPORT-tRUNK: evil;x=\u{7}",
+        "X-Sallyport-Trunk\u{0}: evil", "X-Sallyport-Trunk\u{b}: evil", "X-Sallyport-Trunk\r: evil",
+        "X-Sallyport-Trunk\n : evil",
+    ])
+    func `a header that names trunks passes in no spelling (security 22)`(line: String) {
+        let text = Self.options.replacing("Max-", with: line + "\nMax-")
+        let (outcome, sent) = ProxyHarness().outcome(of: wire(text))
+        #expect(outcome == .forwarded || outcome == .refused(400))
+        #expect(sent.count == 1 && sent.first?.text.contains("evil") == false)
+    }
+
     @Test func `420 lists every extension that was demanded`() {
         let text = Self.options.replacing("Max-", with: "Proxy-Require: a, b\nproxy-require:c\nMax-")
         let (_, sent) = ProxyHarness().outcome(of: wire(text))

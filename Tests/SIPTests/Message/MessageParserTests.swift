@@ -177,4 +177,16 @@ import Testing
             datagram: wire(Texts.response.replacing("Call-ID", with: line + "\nCall-ID")))
         #expect(message.lists("path", in: .supported) == isListed)
     }
+
+    @Test(arguments: [
+        ("a\tb", true), ("\u{1f600} é", true), ("\"\\\u{0}\\\u{7}\\\u{7f}\"", true), ("a\n b", true),
+        ("a\n\tb\n c", true),
+        ("a\u{0}", false), ("\u{1}", false), ("a\u{7}b", false), ("a\u{b}b", false), ("a\u{1b}[31m", false),
+        ("\u{7f}", false), ("a\rb", false), ("a\r b", false),
+    ])
+    func `control characters stand in no value, but for quoted pairs`(value: String, isFine: Bool) throws {
+        // Octet by octet: "\r\n" is one character to Swift.
+        let bytes = wire(Texts.invite.replacing("Max-Forwards", with: "X: \(value)\nMax-Forwards"))
+        #expect((try MessageParser.parse(datagram: bytes).defect == nil) == isFine)
+    }
 }
