@@ -38,7 +38,9 @@ extension MediaRefusal {
     /// The status code of the response to a refused offer (RFC 3261 §21).
     public var statusCode: Int {
         switch self {
-        case .capacity, .notAcceptable(.tooManyExchanges): 503
+        case .capacity: 503
+        // RFC 3261 §14.2: a second offer before the first is answered.
+        case .notAcceptable(.tooManyExchanges): 500
         case .malformed(.tooManyMedia), .malformed(.tooManyFields): 488
         case .malformed: 400
         case .tooLarge: 513

@@ -30,6 +30,17 @@ extension Configuration {
             ownAddresses: inside.addresses + outside.addresses)
     }
 
+    /// The interface that each listener is tied to: its side's, where the sides have different ones. Loopback is left
+    /// out, since addresses there may stand for any interface.
+    func devices(of listeners: [Listener], on interfaces: InterfaceTable) -> [String?] {
+        let names = listeners.map { interfaces.entry(of: $0.local.ip)?.name }
+        func used(by side: Side) -> Set<String> {
+            Set(zip(listeners, names).filter { $0.0.side == side }.compactMap(\.1))
+        }
+        guard used(by: .inside).isDisjoint(with: used(by: .outside)) else { return names.map { _ in nil } }
+        return names.map { $0 == "lo" ? nil : $0 }
+    }
+
     private func edge(_ addresses: [IPAddress], networks: [IPNetwork]) -> RelaySettings.Edge {
         RelaySettings.Edge(
             v4: addresses.first { $0.family == .v4 }.map { RelaySettings.MediaAddress($0) },

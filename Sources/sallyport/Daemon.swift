@@ -43,8 +43,9 @@ final class Daemon {
         let links = ShardLinks(
             shards: mailboxes, hash: .random(), media: { workers.send($0) },
             record: { registrations.record($0, now: $1) })
-        let shards = try startShards(settings, keys: keys, store: store, links: links)
+        // Before the first datagram can be read: the mailboxes keep them for the shards.
         for update in registrations.loaded { for mailbox in mailboxes { mailbox.send(.directory(update)) } }
+        let shards = try startShards(settings, keys: keys, store: store, links: links)
         let source = try StatusSource(
             on: loop, shards: mailboxes, workers: workers, settings: settings, callLimit: calls)
         try serve(loop, source, calls: calls, descriptors: descriptors)
@@ -77,6 +78,7 @@ final class Daemon {
         _ settings: ProxySettings, keys: TokenKeyFile.Keys, store: DurableTokenStore, links: ShardLinks
     ) throws -> [LoopThread] {
         let relay = configuration.relaySettings
+        let devices = configuration.devices(of: settings.listeners, on: .ofThisMachine())
         let (count, dscp) = (shardCount, configuration.dscp)
         var options = UDPSocket.Options()
         options.receiveBuffer = 4 << 20
@@ -90,7 +92,7 @@ final class Daemon {
                     tokens: TokenCodec(
                         cipher: DeterministicCipher(current: keys.current, previous: keys.previous), store: store),
                     relay: relay.shard(index, of: count), binder: SystemPortBinder(dscp: dscp.rtp), links: links,
-                    socketOptions: options, logger: logger)
+                    socketOptions: options, devices: devices, logger: logger)
             }
         }
     }

@@ -1,18 +1,17 @@
 import Config
-import Glibc
 import Logging
 
-/// Writes each event as one line to a descriptor, standard error by default, with one system call.
+/// Makes a line of each event, and leaves it to a writer.
 struct LineLogHandler: LogHandler {
     var logLevel = Logger.Level.info
     var metadata: Logger.Metadata = [:]
     var metadataProvider: Logger.MetadataProvider?
     private let format: LogConfiguration.Format
-    private let descriptor: Int32
+    private let writer: LogWriter
 
-    init(format: LogConfiguration.Format, descriptor: Int32 = STDERR_FILENO) {
+    init(format: LogConfiguration.Format, writer: LogWriter = .standardError) {
         self.format = format
-        self.descriptor = descriptor
+        self.writer = writer
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -28,17 +27,6 @@ struct LineLogHandler: LogHandler {
         let line = LogLine(
             time: .now(), level: event.level.rawValue, message: event.message.description,
             values: all.map { ($0.key, $0.value.description) })
-        write(format == .text ? line.text : line.json)
-    }
-
-    /// A line that standard error does not take is lost: there is nobody left to tell.
-    private func write(_ line: [UInt8]) {
-        var rest = line[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
-        }
+        writer.write(format == .text ? line.text : line.json)
     }
 }

@@ -32,6 +32,7 @@ struct RunCommand: ParsableCommand {
             on: .ofThisMachine(), isTaken: UDPPortsInUse.ofThisMachine().contains)
         let logger = LogSetup.logger(for: configuration.log)
         for warning in warnings { logger.warning("\(warning.message)", metadata: ["at": "\(warning.place)"]) }
+        defer { LogWriter.standardError.flush() }
         let status = try Daemon(configuration: configuration, logger: logger).run()
         if status != 0 { throw ExitCode(status) }
     }

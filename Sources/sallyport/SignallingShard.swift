@@ -35,7 +35,7 @@ final class SignallingShard {
 
     init(
         index: Int, loop: EventLoop, settings: ProxySettings, tokens: TokenCodec, relay: RelaySettings,
-        binder: any PortBinder, links: ShardLinks, socketOptions: UDPSocket.Options, logger: Logger
+        binder: any PortBinder, links: ShardLinks, socketOptions: UDPSocket.Options, devices: [String?], logger: Logger
     ) throws(SystemError) {
         self.index = index
         self.loop = loop
@@ -48,13 +48,29 @@ final class SignallingShard {
                 sessionStride: UInt64(links.shards.count)))
         core = ProxyCore(settings: settings, tokens: tokens, media: media, hash: .random())
         resolver = try NameResolver(on: loop)
-        for listener in listeners {
-            let socket = try UDPSocket(binding: listener.local, options: socketOptions)
+        for (listener, device) in zip(listeners, devices) {
+            let socket = try Self.socket(listener.local, socketOptions, on: device, logger)
             let sender = SendBatch(socket: socket, loop: loop, capacity: 1024)
             sockets.append(socket)
             senders.append(sender)
         }
         try start(trunks: settings.trunks)
+    }
+
+    /// A listener's socket, tied to the side's interface: a packet that came in by the other one with a source of this
+    /// side is not taken (security 26). Where the system does not allow that, the listener is there all the same.
+    private static func socket(
+        _ address: SocketAddress, _ options: UDPSocket.Options, on device: String?, _ logger: Logger
+    ) throws(SystemError) -> UDPSocket {
+        guard let device else { return try UDPSocket(binding: address, options: options) }
+        var tied = options
+        tied.device = device
+        do { return try UDPSocket(binding: address, options: tied) } catch {
+            logger.warning(
+                "a listener can't be tied to its interface: spoofed sources are not told apart there",
+                metadata: ["listener": "\(address)", "interface": "\(device)", "error": "\(error)"])
+            return try UDPSocket(binding: address, options: options)
+        }
     }
 
     private func start(trunks: [TrunkSettings]) throws(SystemError) {

@@ -86,17 +86,38 @@ struct LogLineTests {
     @Test("The handler writes each event at once, with the logger's own values under the event's")
     func handler() throws {
         let pipe = Pipe()
-        var logger = Logger(label: "test") { _ in
-            LineLogHandler(format: .text, descriptor: pipe.fileHandleForWriting.fileDescriptor)
-        }
+        let writer = LogWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor)
+        var logger = Logger(label: "test") { _ in LineLogHandler(format: .text, writer: writer) }
         logger[metadataKey: "shard"] = "3"
         logger[metadataKey: "k"] = "outer"
         logger.info("one", metadata: ["k": "inner"])
         logger.debug("two", metadata: ["k": "\(unreachable())"])
+        writer.flush()
         try pipe.fileHandleForWriting.close()
         let lines = text([UInt8](try pipe.fileHandleForReading.readToEnd() ?? Data())).split(separator: "\n")
         #expect(lines.count == 1)
         #expect(lines.first?.hasSuffix(" info one k=inner shard=3") == true)
+    }
+
+    @Test("A reader that has stalled holds nobody up, and is told what it missed")
+    func stalled() throws {
+        let pipe = Pipe()
+        let writer = LogWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor)
+        let line = Array((String(repeating: "x", count: 1023) + "\n").utf8)
+        // A pipe takes 64 kB, the writer keeps 1 MB: most of 4 MB is lost, and none of it blocks.
+        for _ in 0..<4096 { writer.write(line) }
+        let reader = pipe.fileHandleForReading
+        var read = 0
+        var tail: [UInt8] = []
+        while read < 64 << 20 {
+            let part = [UInt8](reader.availableData)
+            read += part.count
+            tail = (tail + part).suffix(200)
+            if text(tail).contains("lost") { break }
+        }
+        #expect(text(tail).contains(" lines: they were not read fast enough\n"))
+        #expect(read < 3 << 20)
+        writer.flush()
     }
 
     private func unreachable() -> String {

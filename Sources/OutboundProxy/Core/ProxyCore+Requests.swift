@@ -50,9 +50,17 @@ extension ProxyCore {
     /// New calls and requests are refused first: what belongs to a dialog has a reserve (security 30).
     private func isOverloaded(by request: Message) -> Bool {
         let limit = settings.maximumTransactions
-        if request.isInDialog { return transactions.count >= limit + limit / 8 }
-        return transactions.count >= limit || request.method == .invite && calls.count >= settings.maximumCalls
+        let octets = settings.maximumOctets
+        if request.isInDialog {
+            return transactions.count >= limit + limit / 8 || transactions.octets >= octets + octets / 8
+        }
+        return transactions.count >= limit || transactions.octets >= octets
+            || request.method == .invite && calls.count(callID: request.bytes[request.callID]) >= Self.callsPerCallID
+            || request.method == .invite && calls.count >= settings.maximumCalls
     }
+
+    /// More INVITEs of one Call-ID than any forking makes: looking for a call among them would take ever longer.
+    private static let callsPerCallID = 64
 
     static let retryLater = Array("Retry-After: 10\r\n".utf8)
 

@@ -128,6 +128,7 @@ extension ProxyCore {
         guard status >= 200 else { return }
         server.best = nil
         server.request = nil
+        transactions.weigh(server, server.lastResponse?.count ?? 0)
         if server.method == .bye, let call = server.call, call.state == .confirmed,
             status < 300 || status == 481
         {

@@ -111,7 +111,9 @@ public final class ProxyCore {
             outputs.append(.shrunk)
         }
         isSweeping = false
-        if !timers.isEmpty || !directory.isEmpty || transactions.count > 0 || shrinksLeft > 0 { keepSweeping(from: now) }
+        if !timers.isEmpty || !directory.isEmpty || transactions.count > 0 || shrinksLeft > 0 {
+            keepSweeping(from: now)
+        }
     }
 
     /// Sees to it that a sweep comes, when something was kept that runs out.

@@ -82,6 +82,8 @@ public struct ProxySettings: Sendable {
     /// The most transactions and calls of this shard; beyond them new requests get 503 (security 29).
     public var maximumTransactions: Int
     public var maximumCalls: Int
+    /// The most octets of messages that transactions of this shard may keep.
+    public var maximumOctets = 512 << 20
     /// Requests a second from one source that is neither inside nor a trunk.
     public var strangerRate: Int
 

@@ -9,6 +9,9 @@ struct CallTable {
     /// Gives back the memory of a time with many more calls.
     mutating func shrink() { byCallID = Dictionary(uniqueKeysWithValues: byCallID.map { ($0.key, $0.value) }) }
 
+    /// How many calls have that Call-ID.
+    func count(callID: ArraySlice<UInt8>) -> Int { byCallID[Array(callID)]?.count ?? 0 }
+
     /// All calls, in no order.
     var all: some Sequence<Call> { byCallID.values.lazy.joined() }
 

@@ -11,9 +11,13 @@ struct Refusal: Error {
 
 /// The checks of RFC 3261 §16.3 that need nothing but the request.
 enum RequestValidation {
+    /// The longest Request-URI that is looked at: its parameters are compared with those of a Contact.
+    private static let maximumURI = 2048
+
     /// nil when the request may go on.
     static func refusal(of request: Message) -> Refusal? {
         if let defect = request.defect { return Refusal(status: defect.status, reason: defect.reason) }
+        if request.requestURI.count > maximumURI { return Refusal(status: 414, reason: "Request-URI Too Long") }
         guard let uri = URI(request.requestURI, in: request.bytes) else {
             return Refusal(status: 400, reason: "Malformed Request-URI")
         }

@@ -39,6 +39,8 @@ final class ServerTransaction {
     var contacts: [SentContact] = []
     /// The trunk that the request goes to or comes from.
     var trunk: String
+    /// The octets that it and its branches keep, about: what bounds memory when requests are large.
+    var weight: Int
     /// When the timer queue will look at it; later than its own deadline only for a moment.
     var scheduled = Instant.distantFuture
 
@@ -57,6 +59,8 @@ final class ServerTransaction {
         self.key = key
         self.serial = serial
         self.request = request
+        // As it came, and as it leaves on its branch.
+        weight = 2 * request.bytes.count
         method = request.method
         self.flow = flow
         self.replyFlow = replyFlow

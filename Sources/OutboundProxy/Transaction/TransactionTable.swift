@@ -7,6 +7,8 @@ struct TransactionTable {
     private var clients: [TransactionKey: ClientTransaction] = [:]
     private let hash: KeyedHash
     private var serial: UInt64
+    /// What requests and responses that transactions keep come to, in octets.
+    private(set) var octets = 0
     /// The most transactions since the tables were made or last shrunk.
     private var peak = 0
 
@@ -32,6 +34,7 @@ struct TransactionTable {
 
     mutating func add(_ transaction: ServerTransaction) {
         servers[transaction.key] = transaction
+        octets += transaction.weight
         peak = max(peak, count)
     }
 
@@ -40,7 +43,16 @@ struct TransactionTable {
         peak = max(peak, count)
     }
 
-    mutating func remove(_ transaction: ServerTransaction) { servers[transaction.key] = nil }
+    mutating func remove(_ transaction: ServerTransaction) {
+        if servers.removeValue(forKey: transaction.key) != nil { octets -= transaction.weight }
+    }
+
+    /// The transaction keeps `octets` from now on.
+    mutating func weigh(_ transaction: ServerTransaction, _ octets: Int) {
+        if servers[transaction.key] === transaction { self.octets += octets - transaction.weight }
+        transaction.weight = octets
+    }
+
     mutating func remove(_ transaction: ClientTransaction) { clients[transaction.key] = nil }
 
     /// Parts requests from their branches, which keep each other: a table that is let go in the middle of a call would

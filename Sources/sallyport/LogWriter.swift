@@ -1,0 +1,73 @@
+import Dispatch
+import Glibc
+import Reactor
+
+/// Writes log lines on a queue of its own: a reader of standard error that has stalled holds up no call.
+///
+/// What waits is bounded; lines beyond that are lost, and how many were is the next thing that is written.
+final class LogWriter: Sendable {
+    static let standardError = LogWriter(descriptor: STDERR_FILENO)
+
+    private struct Pending {
+        var octets: [UInt8] = []
+        var lost = 0
+        var isScheduled = false
+    }
+
+    /// The most octets that wait.
+    private static let limit = 1 << 20
+
+    private let descriptor: Int32
+    private let queue = DispatchQueue(label: "log")
+    private let pending = Guarded(Pending())
+
+    init(descriptor: Int32) { self.descriptor = descriptor }
+
+    /// Leaves a line, and returns at once.
+    func write(_ line: [UInt8]) {
+        let mustSchedule = pending.withLock { pending in
+            guard pending.octets.count + line.count <= Self.limit else {
+                pending.lost += 1
+                return false
+            }
+            pending.octets += line
+            defer { pending.isScheduled = true }
+            return !pending.isScheduled
+        }
+        if mustSchedule { queue.async { [self] in drain() } }
+    }
+
+    /// Waits until everything is written, but not for ever.
+    func flush() {
+        let done = DispatchSemaphore(value: 0)
+        queue.async { done.signal() }
+        _ = done.wait(timeout: .now() + .seconds(1))
+    }
+
+    private func drain() {
+        while true {
+            let (octets, lost) = pending.withLock { pending in
+                defer {
+                    pending.isScheduled = !pending.octets.isEmpty
+                    pending.octets = []
+                    pending.lost = 0
+                }
+                return (pending.octets, pending.lost)
+            }
+            if octets.isEmpty { return }
+            put(octets)
+            if lost > 0 { put(Array("lost \(lost) lines: they were not read fast enough\n".utf8)) }
+        }
+    }
+
+    /// What the descriptor does not take is lost: there is nobody left to tell.
+    private func put(_ octets: [UInt8]) {
+        var rest = octets[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+        }
+    }
+}
