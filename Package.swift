@@ -118,7 +118,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "sallyport", "Config", "NetworkTypes", "TestSupport", .product(name: "Logging", package: "swift-log"),
+                "sallyport", "Config", "NetworkTypes", "OutboundProxy", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -1,5 +1,6 @@
 import Config
 import NetworkTypes
+import OutboundProxy
 import Testing
 
 @testable import sallyport
