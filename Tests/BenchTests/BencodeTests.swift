@@ -4,16 +4,20 @@ import Testing
 
 @Suite("Bencode")
 struct BencodeTests {
-    static let values: [(String, Bencode)] = [
-        ("i42e", .integer(42)), ("i-7e", .integer(-7)), ("i0e", .integer(0)), ("4:ping", .text("ping")),
-        ("0:", .text("")), ("le", .list([])), ("l1:ai1ee", .list([.text("a"), .integer(1)])), ("de", .dictionary([:])),
-        (
-            "d1:ad1:bi2ee1:cl1:xee",
-            .dictionary([
-                Array("a".utf8): .dictionary([Array("b".utf8): .integer(2)]), Array("c".utf8): .list([.text("x")]),
-            ])
-        ),
-    ]
+    // Computed: the leak checker takes the boxes of a global table for lost.
+    static var values: [(String, Bencode)] {
+        [
+            ("i42e", .integer(42)), ("i-7e", .integer(-7)), ("i0e", .integer(0)), ("4:ping", .text("ping")),
+            ("0:", .text("")), ("le", .list([])), ("l1:ai1ee", .list([.text("a"), .integer(1)])),
+            ("de", .dictionary([:])),
+            (
+                "d1:ad1:bi2ee1:cl1:xee",
+                .dictionary([
+                    Array("a".utf8): .dictionary([Array("b".utf8): .integer(2)]), Array("c".utf8): .list([.text("x")]),
+                ])
+            ),
+        ]
+    }
 
     @Test("writes values, dictionaries sorted by key", arguments: values)
     func write(text: String, value: Bencode) { #expect(String(decoding: value.encoded, as: UTF8.self) == text) }
