@@ -20,4 +20,23 @@ import Testing
         #expect(proxy.timesShrunk >= 4)
         #expect(proxy.core.nextDeadline == nil)
     }
+
+    @Test func `a rush that fades away in steps is noticed too`() {
+        let proxy = ProxyHarness()
+        // Every 20 s half of the calls before: no sweep sees a sudden fall.
+        var calls = 900
+        while calls > 0 {
+            for number in 0..<calls {
+                let branch = "z9hG4bKf\(calls)-\(number)"
+                let invite = proxy.receive(
+                    CallTexts.outboundINVITE(branch: branch, callID: branch), on: .inside)
+                guard let sent = invite.first else { continue }
+                proxy.receive(CallTexts.response(486, "Busy Here", to: sent, tag: "b"), on: .outside)
+            }
+            proxy.advance(.seconds(20))
+            calls /= 2
+        }
+        proxy.advance(.seconds(300))
+        #expect(proxy.core.transactionCount == 0 && proxy.timesShrunk >= 4)
+    }
 }

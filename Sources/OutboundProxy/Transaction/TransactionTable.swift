@@ -22,8 +22,8 @@ struct TransactionTable {
 
     /// Gives back the memory of a rush that is over; false when there is nothing to give.
     mutating func shrink() -> Bool {
-        defer { peak = count }
         guard peak >= 1024, count < peak / 8 else { return false }
+        peak = count
         servers = Dictionary(uniqueKeysWithValues: servers.map { ($0.key, $0.value) })
         clients = Dictionary(uniqueKeysWithValues: clients.map { ($0.key, $0.value) })
         return true
