@@ -16,6 +16,13 @@ public final class RelayCore {
 
     public init() {}
 
+    /// Legs that are joined in a circle keep each other: live ones are parted when the core goes.
+    deinit {
+        for session in sessions.values {
+            for stream in session.streams { stream.close() }
+        }
+    }
+
     public var sessionCount: Int { sessions.count }
     public var socketCount: Int { channels.count }
 }
