@@ -25,8 +25,7 @@ final class SignallingShard {
     private var timer: Timer?
     private var receiver: Mailbox<ShardMessage>.Receiver?
     private var trunkTimer: RepeatingTimer?
-    /// The last calls that failed, newest last.
-    private var failedCalls: [CallSummary] = []
+    private var failedCalls = FailedCalls()
     private var truncated: UInt64 = 0
     /// Datagrams that their own shard was too far behind to take.
     private var overflowed: UInt64 = 0
@@ -155,8 +154,15 @@ final class SignallingShard {
             links.record(update, loop.now)
             for (other, mailbox) in links.shards.enumerated() where other != index { mailbox.send(.directory(update)) }
         case .event(let event): log(event)
-        case .shrunk: ProcessLimits.giveBackMemory()
+        case .shrunk: shrink()
         }
+    }
+
+    /// A rush is over.
+    private func shrink() {
+        media.anchor.shrink()
+        failedCalls.shrink()
+        ProcessLimits.giveBackMemory()
     }
 
     private func refused(_ listener: ListenerID, _ destination: SocketAddress, _ error: SystemError) {
@@ -186,7 +192,7 @@ final class SignallingShard {
             logger.debug(
                 "call started", metadata: ["call-id": "\(call.callID)", "from": "\(call.from)", "to": "\(call.to)"])
         case .callEnded(let call):
-            if call.answeredAt == nil { keep(failed: call) }
+            if call.answeredAt == nil { failedCalls.add(call) }
             logger.info(
                 "call ended",
                 metadata: [
@@ -201,11 +207,6 @@ final class SignallingShard {
                     "reason": "\(reason)",
                 ])
         }
-    }
-
-    private func keep(failed call: CallSummary) {
-        failedCalls.append(call)
-        if failedCalls.count > 100 { failedCalls.removeFirst() }
     }
 
     /// What a call's media did, in one line; audio that was dropped for its source is named.
@@ -235,7 +236,7 @@ final class SignallingShard {
             trunks: core.trunkSummaries, transactions: core.transactionCount, sessions: media.anchor.sessionCount,
             pairsUsed: used, pairs: all,
             socketDrops: truncated + overflowed + UInt64(sockets.compactMap(\.receiveDrops).reduce(0, +)),
-            failedCalls: failedCalls)
+            failedCalls: failedCalls.list)
     }
 }
 
