@@ -74,8 +74,8 @@ final class CalleeLeg {
         fork.accept(server, recordRoute: recordRoute)
         fork.confirm()
         record.calleeConfirmed = true
-        for other in forks where other !== fork && !other.isConfirmed && script.secondAnswer == nil {
-            other.end("another fork answered")
+        for (index, other) in forks.enumerated() where !other.isConfirmed {
+            if index > 0 || script.secondAnswer == nil { other.end("another fork answered") }
         }
         for planned in script.actions where !planned.isCallers {
             agent.after(planned.after) { fork.act(planned.action) }

@@ -107,8 +107,10 @@ final class CallerLeg {
     private func finish(_ status: Int) {
         guard record.final == nil else { return }
         record.final = status
-        guard status != 200 else { return }
-        for dialog in dialogs.values { dialog.end("\(status)") }
+        // Other forks may answer for a while yet (§13.2.2.4).
+        agent.after(status == 200 ? Referee.timeout : .zero) { [self] in
+            for dialog in dialogs.values where !dialog.isConfirmed { dialog.end("\(status)") }
+        }
     }
 
     private func cancel() {

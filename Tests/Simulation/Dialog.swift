@@ -87,7 +87,8 @@ final class Dialog {
 
     @discardableResult
     func send(
-        _ method: String, extra: [(String, String)] = [], body: String = "", _ done: @escaping (SIPText?) -> Void = { _ in }
+        _ method: String, extra: [(String, String)] = [], body: String = "",
+        _ done: @escaping (SIPText?) -> Void = { _ in }
     ) -> ClientExchange? {
         cSeq += 1
         let message = request(method, cSeq: cSeq, extra: extra, body: body)

@@ -138,7 +138,9 @@ final class Edge {
         return counts.filter { $0.1 != 0 }.map { "\($0.1) \($0.0)" } + binder.faults
     }
 
-    private func taken(_ side: Side) -> Int { media.anchor.pairs(on: side, .v4) - media.anchor.freePairs(on: side, .v4) }
+    private func taken(_ side: Side) -> Int {
+        media.anchor.pairs(on: side, .v4) - media.anchor.freePairs(on: side, .v4)
+    }
 }
 
 /// Binds nothing, but keeps books: what is bound can't be bound again, and is closed once.

@@ -32,6 +32,16 @@ final class ServerRecord {
     }
 
     var isINVITE: Bool { request.method == "INVITE" }
+
+    /// Whether timers H, I, J and L have run out, so that what comes now is a request like any other.
+    func isOver(at now: Instant) -> Bool {
+        guard let final else {
+            return !isINVITE && branches.allSatisfy { now >= $0.start + Referee.timeout * 2 } && !branches.isEmpty
+        }
+        if hasStateless { return true }
+        if isINVITE, let acknowledged, final.status >= 300 { return now >= acknowledged + .seconds(5) }
+        return now >= final.time + Referee.timeout
+    }
 }
 
 /// One request that the edge has sent: its client transaction.
@@ -114,7 +124,7 @@ extension Referee {
         default: break
         }
         let key = message.branch + message.method
-        if let server = servers[key] {
+        if let server = servers[key], !server.isOver(at: now) {
             server.lastReceived = now
         } else {
             let server = ServerRecord(message, from: source, on: side, at: now)

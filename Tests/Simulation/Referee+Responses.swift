@@ -5,7 +5,8 @@ import NetworkTypes
 extension Referee {
     func receivedResponse(_ message: SIPText, at now: Instant) {
         guard let client = clients[message.branch + message.cSeqMethod] else { return }
-        let isInTime = client.request.method == "INVITE" && client.provisional != nil
+        let isInTime =
+            client.request.method == "INVITE" && client.provisional != nil
             ? client.cancel.map { now < $0 + Self.timeout } ?? true : now < client.start + Self.timeout
         guard client.final == nil, isInTime else { return }
         if message.status < 200 {

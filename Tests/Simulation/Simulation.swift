@@ -31,6 +31,9 @@ final class Simulation {
 
     private var hosts: [UserAgent] { [pbx] + nodes }
 
+    /// Whether every call must come out as its script says.
+    private var isFair: Bool { world.weather == .perfect || world.weather == .mild }
+
     // MARK: Drawing
 
     private func drawHosts() {
@@ -44,8 +47,8 @@ final class Simulation {
         }
         let delay = random.chance(0.8) ? random.time(0...3) : random.chance(0.5) ? random.time(3...12) : nil
         world.names["itsp.example"] = NameScript(
-            addresses: world.weather == .perfect || random.chance(0.9) ? [nodes[0].address.ip] : [],
-            delay: world.weather == .perfect ? .milliseconds(20) : delay)
+            addresses: isFair || random.chance(0.9) ? [nodes[0].address.ip] : [],
+            delay: isFair ? min(delay ?? .zero, .seconds(3)) : delay)
     }
 
     private func drawNetwork() {
@@ -189,9 +192,11 @@ final class Simulation {
 
     private func checkCalls() {
         for agent in hosts where world.weather == .perfect {
-            for dialog in agent.openDialogs { world.broken("\(agent.name) is still in \(dialog.callID)") }
+            for dialog in agent.openDialogs where dialog.isConfirmed {
+                world.broken("\(agent.name) is still in \(dialog.callID)")
+            }
         }
-        guard world.weather == .perfect || world.weather == .mild else { return }
+        guard isFair else { return }
         for (callID, record) in world.records.sorted(by: { $0.key < $1.key }) {
             for fault in record.faults(isPerfect: world.weather == .perfect) { world.broken("\(callID): \(fault)") }
         }
