@@ -58,7 +58,7 @@ let package = Package(
         .executableTarget(
             name: "sallyport",
             dependencies: [
-                "NetworkTypes", "SIP", "TLS", "OutboundProxy", "MediaRelay", "Reactor", "Config", "Admin",
+                "NetworkTypes", "SIP", "TLS", "OutboundProxy", "MediaRelay", "Reactor", "Resolver", "Config", "Admin",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
