@@ -81,6 +81,10 @@ let package = Package(
         .executableTarget(
             name: "ParserBench", dependencies: ["CAllocationCounter", "SIP"], path: "Bench/ParserBench",
             swiftSettings: strict),
+        .executableTarget(
+            name: "ResolverBench",
+            dependencies: ["CAllocationCounter", "DNS", "NetworkTypes", "Reactor", "Resolver"],
+            path: "Bench/ResolverBench", swiftSettings: strict),
         .target(name: "CAllocationCounter", path: "Bench/CAllocationCounter"),
 
         .target(
