@@ -135,7 +135,8 @@ final class Edge {
             ("relay sockets", relay.socketCount), ("open ports", binder.count), ("channels", channels.count),
             ("taken inside pairs", taken(.inside)), ("taken outside pairs", taken(.outside)),
         ]
-        return counts.filter { $0.1 != 0 }.map { "\($0.1) \($0.0)" } + binder.faults
+        let calls = core.callSummaries.map { "\($0.state) \($0.callID) to \($0.to)" }
+        return counts.filter { $0.1 != 0 }.map { "\($0.1) \($0.0)" } + calls + binder.faults
     }
 
     private func taken(_ side: Side) -> Int {
