@@ -74,7 +74,7 @@ public final class ProxyCore {
         do {
             message = try MessageParser.parse(datagram: bytes)
         } catch {
-            if error != .keepAlive { counters.droppedNotSIP += 1 }
+            if error != .keepAlive { receiveNonSIP(bytes, from: flow, on: listener, at: now) }
             return
         }
         if message.isRequest {
@@ -205,7 +205,7 @@ public final class ProxyCore {
     }
 
     /// Whether the source is an ITSP of ours, or the peer of a call: such are not limited as strangers are.
-    private func isKnown(_ address: IPAddress, at now: Instant) -> Bool {
+    func isKnown(_ address: IPAddress, at now: Instant) -> Bool {
         callPeers[address] != nil || directory.configuredTrunk(at: address, user: nil) != nil
             || !directory.learnedDomains(at: address, now: now).isEmpty
     }
