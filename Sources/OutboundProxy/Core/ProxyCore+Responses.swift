@@ -134,7 +134,8 @@ extension ProxyCore {
         {
             end(call, server.ingress == .inside ? "hung up from inside" : "hung up from outside", at: now)
         }
-        server.call = server.method == .invite ? server.call : nil
+        // What came to nothing has its offer to take back first.
+        if status < 300, server.method != .invite { server.call = nil }
     }
 
     private func removeTopVia(of response: Message, _ edits: inout MessageEdits) {
