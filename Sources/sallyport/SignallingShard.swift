@@ -95,6 +95,11 @@ final class SignallingShard: TransportClient {
         drain()
     }
 
+    func flowOpened(_ flow: Flow) {
+        core.flowOpened(flow, at: loop.now)
+        drain()
+    }
+
     func isKnown(_ peer: IPAddress, on listener: ListenerID) -> Bool {
         core.isKnown(peer, on: listener, at: loop.now)
     }
@@ -104,6 +109,7 @@ final class SignallingShard: TransportClient {
         case .received(let message, let flow): core.receive(message, from: flow, at: loop.now)
         case .send(let send): streams?.send(send)
         case .transportFailed(let flow): core.transportFailed(flow, at: loop.now)
+        case .flowOpened(let flow): core.flowOpened(flow, at: loop.now)
         case .connection(let notice): streams?.note(notice)
         case .directory(let update): core.apply(update)
         case .relay(.silent(let session)): core.mediaSilent(session: session.value, at: loop.now)
@@ -130,11 +136,12 @@ final class SignallingShard: TransportClient {
     private func carryOut(_ output: ProxyOutput) {
         switch output {
         case .send(let bytes, let flow): if datagrams?.send(bytes, on: flow) == false { streams?.send(bytes, on: flow) }
-        case .resolve(let name):
-            resolver.resolve(name) { [unowned self] result in
-                core.resolved(name, addresses: result.list, at: loop.now)
+        case .locate(let query):
+            resolver.resolve(query.host) { [unowned self] result in
+                core.located(query, Location(result.list, for: query), at: loop.now)
                 drain()
             }
+        case .open(let flow): streams?.open(flow)
         case .directory(let update):
             links.record(update, loop.now)
             for (other, mailbox) in links.shards.enumerated() where other != index { mailbox.send(.directory(update)) }
@@ -249,6 +256,17 @@ struct SocketSettings: Sendable {
     var streams: TCPOptions
     /// The interface that each listener is tied to.
     var devices: [String?]
+}
+
+extension Location {
+    /// Addresses alone, until SRV is asked for: UDP, unless something else is demanded.
+    fileprivate init(_ addresses: [IPAddress], for query: LocationQuery) {
+        let transport = query.transport ?? .udp
+        let targets = addresses.filter { query.families.contains($0.family) }.enumerated().map { rank, address in
+            LocatedTarget(Target(transport, SocketAddress(address, query.port ?? transport.defaultPort)), rank: rank)
+        }
+        self = targets.isEmpty ? .unknownName : .targets(targets)
+    }
 }
 
 extension NameResolution {
