@@ -94,6 +94,11 @@ final class SignallingShard: TransportClient {
         drain()
     }
 
+    func flowOpened(_ flow: Flow) {
+        core.flowOpened(flow, at: loop.now)
+        drain()
+    }
+
     func isKnown(_ peer: IPAddress, on listener: ListenerID) -> Bool {
         core.isKnown(peer, on: listener, at: loop.now)
     }
@@ -103,6 +108,7 @@ final class SignallingShard: TransportClient {
         case .received(let message, let flow): core.receive(message, from: flow, at: loop.now)
         case .send(let send): streams?.send(send)
         case .transportFailed(let flow): core.transportFailed(flow, at: loop.now)
+        case .flowOpened(let flow): core.flowOpened(flow, at: loop.now)
         case .connection(let notice): streams?.note(notice)
         case .directory(let update): core.apply(update)
         case .relay(.silent(let session)): core.mediaSilent(session: session.value, at: loop.now)
@@ -134,7 +140,7 @@ final class SignallingShard: TransportClient {
                 core.located(query, Location(result.list, for: query), at: loop.now)
                 drain()
             }
-        case .open(let flow): core.transportFailed(flow, at: loop.now)
+        case .open(let flow): streams?.open(flow)
         case .directory(let update):
             links.record(update, loop.now)
             for (other, mailbox) in links.shards.enumerated() where other != index { mailbox.send(.directory(update)) }
