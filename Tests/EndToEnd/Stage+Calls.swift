@@ -156,7 +156,8 @@ final class LiveCall {
         }
         let invite = try agents.other.expect("INVITE")
         media.other.remote = invite.audioAddress
-        let otherContact = "Contact: <sip:\(party == .pbx ? Party.itsp : .pbx)@\(agents.other.address)\(agents.other.parameter)>"
+        let otherContact =
+            "Contact: <sip:\(party == .pbx ? Party.itsp : .pbx)@\(agents.other.address)\(agents.other.parameter)>"
         try agents.other.answer("200 OK", to: invite, otherContact, body: media.other.description(version: 2))
         media.own.remote = try agents.own.expect("200 INVITE").audioAddress
         if party == .pbx { try pbx.send("ACK") } else { try itsp.send("ACK") }

@@ -47,7 +47,8 @@ final class Stage {
         inside = SocketAddress(isInside6 ? six : own(1), port)
         outside = SocketAddress(isOutside6 ? six : own(arrangement == .oneAddress ? 1 : 3), port + 1)
         admin = SocketAddress(own(1), 9060)
-        pbx = try UserAgent("PBX", at: SocketAddress(isInside6 ? six : own(2), isInside6 ? port + 1 : port), over: pbxOver)
+        pbx = try UserAgent(
+            "PBX", at: SocketAddress(isInside6 ? six : own(2), isInside6 ? port + 1 : port), over: pbxOver)
         itsp = try UserAgent("ITSP", at: SocketAddress(isOutside6 ? six : own(4), port), over: itspOver)
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("sallyport-\(UUID())").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)

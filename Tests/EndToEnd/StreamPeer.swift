@@ -41,7 +41,9 @@ final class StreamPeer: Wire {
 
     private func stream(for packet: [UInt8], to destination: SocketAddress) -> TestStream? {
         if packet.starts(with: "SIP/2.0".utf8) { return branch(of: packet).flatMap { byBranch[$0] } }
-        if callsBack, let stream = accepted.last(where: { !$0.isEnded && $0.peer.ip == destination.ip }) { return stream }
+        if callsBack, let stream = accepted.last(where: { !$0.isEnded && $0.peer.ip == destination.ip }) {
+            return stream
+        }
         if let stream = opened.first(where: { !$0.isEnded && $0.peer == destination }) { return stream }
         let stream = try? TestStream(to: destination, from: SocketAddress(address.ip, 0))
         if let stream { opened.append(stream) }

@@ -19,13 +19,16 @@ final class TestStream {
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
     }
 
-    /// Connects from an address (with a port of the kernel's choice where it says 0), with a receive buffer where one is
+    /// Connects from an address (with a port of the kernel's choice where it says 0), with buffers of a size where one is
     /// wanted.
     convenience init(
-        to peer: SocketAddress, from local: SocketAddress? = nil, receiveBuffer: Int32? = nil
+        to peer: SocketAddress, from local: SocketAddress? = nil, buffers: Int32? = nil
     ) throws(Failure) {
         let descriptor = try Self.open(peer.ip.family)
-        if var receiveBuffer { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, 4) }
+        if var buffers {
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &buffers, 4)
+            setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &buffers, 4)
+        }
         if let local, Self.call(local, { CShims_bind(descriptor, $0, $1) }) != 0 {
             close(descriptor)
             throw Failure(what: "bind \(local): \(errno)")
