@@ -108,6 +108,8 @@ public final class ProxyCore {
         if shrinksLeft > 0 {
             shrinksLeft -= 1
             calls.shrink()
+            callsBySession.shrink()
+            callPeers.shrink()
             timers.shrink()
             outputs.append(.shrunk)
         }
