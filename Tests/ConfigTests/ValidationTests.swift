@@ -13,7 +13,7 @@ struct ValidationTests {
         .init(name: "ppp", address: ip("198.51.100.7"), prefixLength: 32),
     ])
 
-    private func errors(_ yaml: String, isTaken: ((SocketAddress) -> Bool)? = nil) throws -> String {
+    private func errors(_ yaml: String, isTaken: ((TransportProtocol, SocketAddress) -> Bool)? = nil) throws -> String {
         var configuration = try read(yaml)
         do {
             _ = try configuration.validate(on: machine, isTaken: isTaken)
@@ -23,7 +23,9 @@ struct ValidationTests {
         }
     }
 
-    private func warnings(_ yaml: String, isTaken: ((SocketAddress) -> Bool)? = nil) throws -> [String] {
+    private func warnings(_ yaml: String, isTaken: ((TransportProtocol, SocketAddress) -> Bool)? = nil) throws
+        -> [String]
+    {
         var configuration = try read(yaml)
         return try configuration.validate(on: machine, isTaken: isTaken).map(\.description)
     }
@@ -99,14 +101,14 @@ struct ValidationTests {
     func portsTaken() throws {
         let yaml = "inside: 192.168.0.1\noutside: 203.0.113.1\nmedia: {ports: 10000-10099}"
         #expect(
-            try errors(yaml) { $0.port == 5060 && $0.ip == ip("203.0.113.1") }
+            try errors(yaml) { $1.port == 5060 && $1.ip == ip("203.0.113.1") }
                 == "edge.yaml:2:10: udp 203.0.113.1:5060 is in use by another program")
         #expect(
-            try warnings(yaml) { $0.port == 10020 && $0.ip == ip("203.0.113.1") } == [
+            try warnings(yaml) { $1.port == 10020 && $1.ip == ip("203.0.113.1") } == [
                 "edge.yaml:3:16: warning: 1 of the ports 10000-10099 are in use on 203.0.113.1, 10020 is the first"
             ])
         #expect(
-            try errors(yaml) { $0.port >= 10050 && $0.ip == ip("192.168.0.1") }
+            try errors(yaml) { $1.port >= 10050 && $1.ip == ip("192.168.0.1") }
                 == "edge.yaml:3:16: 50 of the ports 10000-10099 are in use on 192.168.0.1, 10050 is the first")
     }
 

@@ -102,8 +102,9 @@ final class Stage {
 
     /// The media ports that anybody has bound, by the kernel's word.
     var boundMediaPorts: [SocketAddress] {
-        let table = UDPPortsInUse.ofThisMachine()
-        return [inside.ip, outside.ip].flatMap { ip in ports.map { SocketAddress(ip, $0) } }.filter(table.contains)
+        let table = PortsInUse.ofThisMachine()
+        return [inside.ip, outside.ip].flatMap { ip in ports.map { SocketAddress(ip, $0) } }
+            .filter { table.contains(.udp, $0) }
     }
 
     /// Waits until no media port is bound and no call is left; nothing may have gone wrong until then.

@@ -83,7 +83,7 @@ public final class ProxyCore {
         do {
             message = try MessageParser.parse(datagram: bytes)
         } catch {
-            if error != .keepAlive { counters.droppedNotSIP += 1 }
+            if error != .keepAlive { receiveNonSIP(bytes, from: flow, on: listener, at: now) }
             return
         }
         if message.isRequest {
@@ -122,6 +122,8 @@ public final class ProxyCore {
         if shrinksLeft > 0 {
             shrinksLeft -= 1
             calls.shrink()
+            callsBySession.shrink()
+            callPeers.shrink()
             timers.shrink()
             outputs.append(.shrunk)
         }
@@ -251,7 +253,7 @@ public final class ProxyCore {
     }
 
     /// Whether the source is an ITSP of ours, or the peer of a call: such are not limited as strangers are.
-    private func isKnown(_ address: IPAddress, at now: Instant) -> Bool {
+    func isKnown(_ address: IPAddress, at now: Instant) -> Bool {
         callPeers[address] != nil || directory.configuredTrunk(at: address, user: nil) != nil
             || !directory.learnedDomains(at: address, now: now).isEmpty
     }

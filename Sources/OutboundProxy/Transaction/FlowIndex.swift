@@ -44,7 +44,7 @@ struct FlowIndex {
     }
 
     mutating func shrink() {
-        entries = Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.value) })
+        entries.shrink()
         for entry in entries.values { entry.clients = entry.clients.map { $0 } }
     }
 
