@@ -49,7 +49,8 @@ final class Daemon {
         for update in registrations.loaded { for mailbox in mailboxes { mailbox.send(.directory(update)) } }
         let shards = try startShards(settings, keys: keys, store: store, links: links)
         let source = try StatusSource(
-            on: loop, shards: mailboxes, workers: workers, settings: settings, callLimit: calls)
+            on: loop, shards: mailboxes, workers: workers, settings: settings, callLimit: calls,
+            connectionLimit: configuration.connectionCapacity(descriptors: descriptors))
         try serve(loop, source, calls: calls, descriptors: descriptors)
         for shard in shards { shard.stop() }
         for shard in shards { shard.join() }

@@ -43,6 +43,10 @@ final class SignallingShard: TransportClient {
             MediaAnchor(
                 settings: relay, binder: binder, firstSession: UInt64(index + 1),
                 sessionStride: UInt64(links.shards.count)))
+        var settings = settings
+        settings.ownsCallID = { [hash = links.hash, count = links.shards.count] callID in
+            count < 2 || Int(hash(callID[...]) % UInt64(count)) == index
+        }
         core = ProxyCore(settings: settings, tokens: tokens, media: media, hash: .random())
         resolver = Resolver(on: loop)
         datagrams = try DatagramTransport(
@@ -64,6 +68,8 @@ final class SignallingShard: TransportClient {
             drain()
         }
         guard index == 0, !trunks.isEmpty else { return }
+        core.startQualifying(at: loop.now)
+        if let deadline = core.nextDeadline { timer?.schedule(at: deadline) }
         trunkSources = TrunkSources(of: trunks, resolver, on: loop) { [links] update in
             for mailbox in links.shards { mailbox.send(.directory(update)) }
         }
@@ -96,6 +102,11 @@ final class SignallingShard: TransportClient {
         drain()
     }
 
+    func flowOpened(_ flow: Flow) {
+        core.flowOpened(flow, at: loop.now)
+        drain()
+    }
+
     func isKnown(_ peer: IPAddress, on listener: ListenerID) -> Bool {
         core.isKnown(peer, on: listener, at: loop.now)
     }
@@ -105,6 +116,7 @@ final class SignallingShard: TransportClient {
         case .received(let message, let flow): core.receive(message, from: flow, at: loop.now)
         case .send(let send): streams?.send(send)
         case .transportFailed(let flow): core.transportFailed(flow, at: loop.now)
+        case .flowOpened(let flow): core.flowOpened(flow, at: loop.now)
         case .connection(let notice): streams?.note(notice)
         case .directory(let update): core.apply(update)
         case .relay(.silent(let session)): core.mediaSilent(session: session.value, at: loop.now)
@@ -136,7 +148,7 @@ final class SignallingShard: TransportClient {
                 core.located(query, location, at: loop.now)
                 drain()
             }
-        case .open(let flow): core.transportFailed(flow, at: loop.now)
+        case .open(let flow): streams?.open(flow)
         case .directory(let update):
             links.record(update, loop.now)
             for (other, mailbox) in links.shards.enumerated() where other != index { mailbox.send(.directory(update)) }
@@ -166,6 +178,14 @@ final class SignallingShard: TransportClient {
                 metadata: [
                     "call-id": "\(call.callID)", "from": "\(call.from)", "to": "\(call.to)", "trunk": "\(call.trunk)",
                     "answered": "\(call.answeredAt != nil)", "verdict": "\(call.verdict)",
+                ])
+        case .target(let target, let state):
+            logger.notice(state == .up ? "a target is back" : "a target is down", metadata: ["target": "\(target)"])
+        case .large(let callID, let method, let octets, let target):
+            logger.warning(
+                "a request may be too large for UDP",
+                metadata: [
+                    "call-id": "\(callID)", "method": "\(method)", "octets": "\(octets)", "to": "\(target)",
                 ])
         case .refused(let callID, let method, let from, let status, let reason):
             logger.notice(

@@ -11,12 +11,18 @@ struct SendOrigin: Hashable, Sendable {
 
 /// What a connection tells the transport it belongs to.
 protocol StreamConnectionOwner: AnyObject {
+    /// A connection of ours is open.
+    func opened(_ connection: StreamConnection)
     func received(_ message: [UInt8], on connection: StreamConnection)
     func malformed(_ failure: StreamFramer.Failure, on connection: StreamConnection)
     /// All messages of one read have been handed over.
     func wasRead(_ connection: StreamConnection)
     /// Nothing new goes to the peer on it any more.
     func peerFinished(_ connection: StreamConnection)
+    /// Its deadline is now sooner than it was.
+    func hurried(_ connection: StreamConnection)
+    /// These answers went to a peer that had gone: they are to be sent by another way (RFC 3261 §18.2.2).
+    func undelivered(_ answers: [(message: [UInt8], origin: SendOrigin)], on connection: StreamConnection)
     func closed(_ connection: StreamConnection, _ end: StreamConnection.End)
 }
 
@@ -41,6 +47,8 @@ final class StreamConnection: TCPConnectionOwner {
     private(set) var hasUnsent = false
     /// Who has sent requests on it.
     private(set) var origins: [SendOrigin] = []
+    /// Who wants to know when it is open.
+    private(set) var waiting: [SendOrigin] = []
     /// When the timer queue will look at it.
     var scheduled = Instant.distantFuture
 
@@ -52,6 +60,8 @@ final class StreamConnection: TCPConnectionOwner {
     /// Requests whose final response is still to come from us.
     private var unanswered = 0
     private var isPeerFinished = false
+    /// What was sent to a peer that has ended its side. It may be gone altogether, which only the network can tell.
+    private var lateAnswers: [(message: [UInt8], origin: SendOrigin)] = []
     private var isCongested = false
     private var isHeld = false
     private var wasOpened = false
@@ -100,11 +110,20 @@ final class StreamConnection: TCPConnectionOwner {
     func send(_ message: [UInt8], for origin: SendOrigin) {
         if message.isResponse {
             if message.isFinalResponse { unanswered = max(0, unanswered - 1) }
+            if isPeerFinished { lateAnswers.append((message, origin)) }
         } else if !origins.contains(origin) {
             if origins.count == Self.mostOrigins { origins.removeFirst() }
             origins.append(origin)
         }
         queue(message)
+    }
+
+    /// Tells the origin when the connection is open, unless it is.
+    func await(for origin: SendOrigin) -> Bool {
+        guard isOpening else { return true }
+        waiting.append(origin)
+        if !origins.contains(origin) { origins.append(origin) }
+        return false
     }
 
     private func queue(_ bytes: [UInt8]) {
@@ -138,8 +157,13 @@ final class StreamConnection: TCPConnectionOwner {
 
     /// Sends what is queued, and ends.
     func finish() {
-        endsAt = loop.now + limits.farewell
         tcp?.finish()
+        hurry(limits.farewell)
+    }
+
+    private func hurry(_ patience: Duration) {
+        endsAt = loop.now + patience
+        owner.hurried(self)
     }
 
     /// Ends at once.
@@ -166,11 +190,17 @@ final class StreamConnection: TCPConnectionOwner {
     func handleTimeout() {
         let now = loop.now
         guard deadline <= now else { return }
-        if endsAt != nil { return end(.peerClosed) }
+        if endsAt != nil { return endLate() }
         if isOpening { return end(.unreachable(SystemError("connect to \(flow.peer)", code: ETIMEDOUT))) }
         if let stalledSince, stalledSince + limits.stalled <= now { return end(.overflowed) }
         if let partialSince, partialSince + limits.message <= now { return end(.unfinished) }
         end(.idle)
+    }
+
+    private func endLate() {
+        let answers = tcp?.isBroken == true ? lateAnswers : []
+        end(.peerClosed)
+        if !answers.isEmpty { owner.undelivered(answers, on: self) }
     }
 
     // MARK: What TCP tells
@@ -180,6 +210,8 @@ final class StreamConnection: TCPConnectionOwner {
         lastTraffic = loop.now
         stalledSince = connection.unsent > 0 ? loop.now : nil
         adjustReading()
+        owner.opened(self)
+        waiting = []
     }
 
     func received(_ bytes: UnsafeRawBufferPointer, on connection: TCPConnection) {
@@ -225,17 +257,20 @@ final class StreamConnection: TCPConnectionOwner {
     func peerFinished(_ connection: TCPConnection) {
         isPeerFinished = true
         owner.peerFinished(self)
-        endsAt = loop.now + limits.answers
+        hurry(limits.answers)
         endIfAnswered()
     }
 
     /// Who has ended its side still gets the answers that it waits for.
     private func endIfAnswered() {
-        if unanswered == 0, tcp?.unsent == 0 { end(.peerClosed) }
+        guard unanswered == 0, tcp?.unsent == 0 else { return }
+        if lateAnswers.isEmpty { end(.peerClosed) } else { hurry(limits.doubt) }
     }
 
     func closed(_ connection: TCPConnection, _ error: SystemError?) {
         hasUnsent = connection.unsent > 0
+        let answers = isPeerFinished ? lateAnswers : []
+        defer { if !answers.isEmpty { owner.undelivered(answers, on: self) } }
         guard let error else { return owner.closed(self, .peerClosed) }
         owner.closed(self, wasOpened ? .broken(error) : .unreachable(error))
     }
