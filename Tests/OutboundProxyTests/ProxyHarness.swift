@@ -21,6 +21,8 @@ final class ProxyHarness {
     /// Whether each message that leaves outside is scanned for inside addresses (design §3).
     var scansOutside = true
     private(set) var leaks: [String] = []
+    /// The one socket of a host on which both sides have the same address and port.
+    var sharedSocket: ListenerID?
 
     static func address(_ text: String) -> SocketAddress {
         SocketAddress(text) ?? SocketAddress(.unspecified(.v4), 0)
@@ -63,7 +65,7 @@ final class ProxyHarness {
     func receive(_ bytes: [UInt8], on side: Side, from source: SocketAddress? = nil) -> [Sent] {
         let source = source ?? (side == .inside ? Self.pbx : Self.itsp)
         let index: UInt16 = (side == .inside ? 0 : 1) + (source.ip.family == .v6 ? 2 : 0)
-        core.receive(bytes, from: Flow(listener: ListenerID(index), peer: source), at: now)
+        core.receive(bytes, from: Flow(listener: sharedSocket ?? ListenerID(index), peer: source), at: now)
         return drain()
     }
 
@@ -93,7 +95,11 @@ final class ProxyHarness {
         for output in core.takeOutputs() {
             switch output {
             case .send(let bytes, let flow):
-                let side = Self.listeners[Int(flow.listener.index)].side
+                var side = Self.listeners[Int(flow.listener.index)].side
+                if let sharedSocket {
+                    #expect(flow.listener == sharedSocket)
+                    side = flow.peer.ip.isPrivate ? .inside : .outside
+                }
                 let message = Sent(bytes: bytes, to: flow.peer, side: side)
                 if side == .outside, scansOutside, !message.insideAddresses.isEmpty {
                     leaks += message.insideAddresses

@@ -129,7 +129,7 @@ extension ProxyCore {
             let listener = identities.listener(side, family: ip.family, transport: .udp)
         else { return party.flow }
         let address = SocketAddress(ip, uri.port ?? TransportProtocol.udp.defaultPort)
-        return identities.side(of: address) == nil ? Flow(listener: listener.id, peer: address) : party.flow
+        return identities.isOurs(address) ? party.flow : Flow(listener: listener.id, peer: address)
     }
 
     private func isForbidden(_ address: IPAddress) -> Bool {

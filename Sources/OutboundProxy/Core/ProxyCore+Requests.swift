@@ -220,7 +220,7 @@ extension ProxyCore {
         else { return unreachable(request, "Name Does Not Resolve", at: now) }
         // A name must not lead where an address would not be followed.
         if request.forwarding.egress == .outside,
-            isInside(address) || identities.side(of: SocketAddress(address, port)) != nil
+            isInside(address) || identities.isOurs(SocketAddress(address, port))
         {
             return unreachable(request, "Name Leads Inside", at: now)
         }
@@ -251,6 +251,9 @@ extension ProxyCore {
             let listener = identities.listener(request.forwarding.egress, family: address.ip.family, transport: .udp),
             !isForbidden(address.ip, on: listener)
         else { return unreachable(request, "No Route To Next Hop", at: now) }
+        guard listener.isAnnounced, arrival.listener.isAnnounced else {
+            return unreachable(request, "Advertised Name Does Not Resolve", at: now)
+        }
         let flow = Flow(listener: listener.id, peer: address)
         let branch = transactions.newBranch(loop: transactions.loopHash(of: arrival.message))
         if arrival.message.method == .invite || arrival.message.isInDialog { relate(request, to: flow) }

@@ -19,7 +19,7 @@ extension ProxyCore {
         let target = routes.strictTarget?.uri ?? arrival.message.requestURI
         guard let uri = URI(routes.next?.uri ?? target, in: bytes) else { return .refuse(400, "Malformed Route") }
         let isStrict = routes.next != nil && !uri.isLoose(in: bytes)
-        if routes.next == nil, identities.side(of: uri, in: bytes) != nil { return toOurselves(arrival, routes, uri) }
+        if routes.next == nil, identities.isOurs(uri, in: bytes) { return toOurselves(arrival, routes, uri) }
         if arrival.message.maxForwards == 0 { return .refuse(483, "Too Many Hops") }
         var hop: Forwarding.NextHop
         switch nextHop(of: uri, in: bytes) {
@@ -29,7 +29,7 @@ extension ProxyCore {
         let known = arrival.message.isInDialog ? calls.call(of: arrival.message, from: .inside) : nil
         var egress = Side.outside
         if case .address(let address) = hop {
-            if identities.side(of: address) != nil { return .refuse(482, "Loop Detected") }
+            if identities.isOurs(address) { return .refuse(482, "Loop Detected") }
             if isInside(address.ip) { egress = .inside }
         }
         if egress == .inside, leadsOutside(routes, in: bytes) || known != nil {
@@ -50,7 +50,7 @@ extension ProxyCore {
     /// Whether the route that came to us goes on outside, by our own Record-Route for that side.
     private func leadsOutside(_ routes: RouteProcessing, in bytes: [UInt8]) -> Bool {
         guard let last = routes.popped.last, let uri = URI(last.uri, in: bytes) else { return false }
-        return identities.side(of: uri, in: bytes) == .outside
+        return identities.side(of: uri, in: bytes, as: .inside) == .outside
     }
 
     /// From inside, to a URI that names us: a Contact of ours that came back, a question to ourselves, or nothing.
@@ -85,7 +85,8 @@ extension ProxyCore {
         if let refusal = refusal(of: message, routes) { return refusal }
         // Some trunks call a number at their own domain: that means us too, since nothing goes back outside.
         let isTrunks = trunk?.domains.contains(message.bytes.text(uri.host).lowercased()) ?? false
-        guard identities.side(of: uri, in: message.bytes) == .outside || isTrunks, routes.next == nil else {
+        guard identities.side(of: uri, in: message.bytes, as: .outside) == .outside || isTrunks, routes.next == nil
+        else {
             return .refuse(403, "Relaying Denied")
         }
         if message.method == .options, restored == nil, uri.userInfo == nil || message.maxForwards == 0 {
@@ -108,7 +109,8 @@ extension ProxyCore {
     /// once a second; whatever else it sends is dropped.
     private func fromStranger(_ arrival: Arrival, _ uri: URI) -> Verdict {
         let message = arrival.message
-        guard message.defect == nil, message.method != .ack, identities.side(of: uri, in: message.bytes) == .outside,
+        guard message.defect == nil, message.method != .ack,
+            identities.side(of: uri, in: message.bytes, as: .outside) == .outside,
             uri.parameters.first(ContactMapping.parameter, in: message.bytes) == nil, !message.has(.route),
             strangerAnswers.take(arrival.flow.peer.ip, at: arrival.now)
         else { return .drop(\.droppedUnadmitted) }
@@ -140,7 +142,7 @@ extension ProxyCore {
         }
         if target == nil, let routePeer {
             target =
-                identities.side(of: uri, in: message.bytes) == nil
+                !identities.isOurs(uri, in: message.bytes)
                 ? contacts.unchanged(uri, in: message, at: routePeer)
                 : contacts.restored(uri, in: message, at: routePeer)
         }
@@ -184,7 +186,7 @@ extension ProxyCore {
         if routes.next == nil, let known = target.hop { hop = .address(known) }
         switch hop {
         case .address(let address):
-            guard isInside(address.ip), identities.side(of: address) == nil,
+            guard isInside(address.ip), !identities.isOurs(address),
                 routes.next == nil || isOnRoute(address.ip, routes, of: arrival.message, known)
             else { return .refuse(403, "Relaying Denied") }
         // A name is followed only where the PBX itself wrote it, or the configuration did.
@@ -279,7 +281,9 @@ extension ProxyCore {
         guard port != 0 else { return .failure(Refusal(status: 400, reason: "Port 0")) }
         // RFC 3263 §4: maddr is where it goes.
         let host = uri.parameters.first("maddr", in: bytes)?.value ?? uri.host
-        if let address = HostText.address(host, in: bytes) { return .success(.address(SocketAddress(address, port))) }
+        if let address = HostText.address(host, in: bytes) {
+            return .success(.address(SocketAddress(address.unmapped, port)))
+        }
         return .success(.name(bytes.text(host).lowercased(), port: port))
     }
 

@@ -82,6 +82,9 @@ struct ContactMapping {
         appendAddress(of: listener, to: &out)
         out.append(contentsOf: ";lr".utf8)
         if isDouble { out.append(contentsOf: ";r2=on".utf8) }
+        if listener.isAmbiguous {
+            out.append(contentsOf: listener.side == .inside ? ";side=inside".utf8 : ";side=outside".utf8)
+        }
         if let peer {
             let route = TokenRoute(
                 side: .inside, transport: listener.transport, flow: Flow(listener: listener.id, peer: peer))
@@ -198,7 +201,7 @@ struct ContactMapping {
         var unlisted = sent
         for range in response.values(.contact) {
             guard let value = NameAddress(range, in: bytes), let uri = URI(value.uri, in: bytes),
-                identities.side(of: uri, in: bytes) == .outside
+                identities.side(of: uri, in: bytes, as: .outside) == .outside
             else { continue }
             let token = uri.parameters.first(Self.parameter, in: bytes)?.value
             let place = unlisted.firstIndex { contact in
@@ -242,7 +245,7 @@ struct ContactMapping {
     // MARK: The user rule
 
     /// Parameters that are about the way to us, or would lead elsewhere.
-    private static let ours: [StaticString] = ["sp", "transport", "maddr", "ttl", "lr", "r2"]
+    private static let ours: [StaticString] = ["sp", "transport", "maddr", "ttl", "lr", "r2", "side"]
 
     /// `original`, but with the user of `uri` where the ITSP put another one there; parameters that the ITSP added are
     /// kept behind the original's.
