@@ -9,6 +9,8 @@ enum ShardMessage: Sendable {
     case datagram([UInt8], Flow)
     /// What another shard, or the resolver of the configured trunks, learned.
     case directory(DirectoryUpdate)
+    /// What the name of `outside.advertise` stands for now.
+    case advertise([IPAddress])
     /// What a media worker reports.
     case relay(RelayEvent)
     /// Somebody wants to know how things are.

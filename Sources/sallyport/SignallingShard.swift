@@ -41,7 +41,7 @@ final class SignallingShard {
         self.loop = loop
         self.links = links
         self.logger = logger
-        listeners = settings.listeners
+        listeners = settings.sockets
         media = MediaAdapter(
             MediaAnchor(
                 settings: relay, binder: binder, firstSession: UInt64(index + 1),
@@ -125,6 +125,9 @@ final class SignallingShard {
         switch message {
         case .datagram(let bytes, let flow): core.receive(bytes, from: flow, at: loop.now)
         case .directory(let update): core.apply(update)
+        case .advertise(let addresses):
+            core.advertise(addresses)
+            media.anchor.advertise(addresses)
         case .relay(.silent(let session)): core.mediaSilent(session: session.value, at: loop.now)
         case .relay(.ended(let session, let reports)): log(session, reports)
         case .snapshot(let reply): reply.send(snapshot)
