@@ -6,15 +6,23 @@ import Testing
 final class UserAgent {
     let name: String
     private let peer: LoopbackPeer
+    /// The host that it is on, where that is not this one.
+    private let host: NetworkNamespace?
     /// Datagrams that came before: a repeated one is a retransmission.
     private var seen: Set<[UInt8]> = []
     private var branches = 0
 
     var address: SocketAddress { peer.address }
 
-    init(_ name: String, at address: SocketAddress) throws {
+    init(_ name: String, at address: SocketAddress, on host: NetworkNamespace? = nil) throws {
         self.name = name
-        peer = try LoopbackPeer(at: address)
+        self.host = host
+        peer = try host?.run { try LoopbackPeer(at: address) } ?? LoopbackPeer(at: address)
+    }
+
+    /// A new end for audio beside it.
+    func media() throws -> MediaEnd {
+        try host?.run { [address] in try MediaEnd(on: address.ip) } ?? MediaEnd(on: address.ip)
     }
 
     /// Sends a message that is written with plain line ends and without Content-Length.
