@@ -100,13 +100,18 @@ final class RegistrationJournal: Sendable {
         guard let fields = fields(of: record), let token = fields.first else { return nil }
         func text(_ index: Int) -> String { String(decoding: fields[index], as: UTF8.self) }
         guard fields.count == 7 else { return .unbound(token: token) }
-        guard let pbx = SocketAddress(text(4)), let registrar = IPAddress(text(5)), let expires = Int64(text(6)) else {
+        guard let pbx = SocketAddress(text(4)), let registrar = registrar(text(5)), let expires = Int64(text(6)) else {
             return nil
         }
         let binding = Binding(
             token: token, user: text(1), domain: text(2), contact: fields[3], pbx: pbx, registrar: registrar,
             expires: now)
         return .bound(binding, expires: expires)
+    }
+
+    /// A target; a journal of before there were targets has an address alone.
+    private static func registrar(_ text: String) -> Target? {
+        Target(text) ?? IPAddress(text).map { Target(.udp, SocketAddress($0, 5060)) }
     }
 
     private static func fields(of record: [UInt8]) -> [[UInt8]]? {

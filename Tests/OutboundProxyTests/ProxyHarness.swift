@@ -15,7 +15,11 @@ final class ProxyHarness {
     let media = FakeMedia()
     var now = Instant(nanoseconds: 1_000_000_000)
     var events: [ProxyEvent] = []
-    var resolving: [String] = []
+    /// The names that are being located, and the questions about them.
+    var resolving: [String] { locating.map(\.host) }
+    var locating: [LocationQuery] = []
+    /// The connections that are to be opened.
+    var opening: [Flow] = []
     var updates: [DirectoryUpdate] = []
     var timesShrunk = 0
     /// Whether each message that leaves outside is scanned for inside addresses (design §3).
@@ -84,10 +88,27 @@ final class ProxyHarness {
         return all + drain()
     }
 
+    /// The name's addresses are these, by UDP and in that order; none: it does not exist.
     @discardableResult
     func resolve(_ name: String, _ addresses: [String]) -> [Sent] {
-        core.resolved(name, addresses: addresses.compactMap { IPAddress($0) }, at: now)
+        for query in takeLocating(name) {
+            let targets = addresses.compactMap { IPAddress($0) }.filter { query.families.contains($0.family) }
+                .enumerated().map { LocatedTarget(Target(.udp, SocketAddress($1, query.port ?? 5060)), rank: $0) }
+            core.located(query, targets.isEmpty ? .unknownName : .targets(targets), at: now)
+        }
         return drain()
+    }
+
+    /// The name leads there.
+    @discardableResult
+    func locate(_ name: String, _ location: Location) -> [Sent] {
+        for query in takeLocating(name) { core.located(query, location, at: now) }
+        return drain()
+    }
+
+    private func takeLocating(_ name: String) -> [LocationQuery] {
+        defer { locating.removeAll { $0.host == name } }
+        return locating.filter { $0.host == name }
     }
 
     func drain() -> [Sent] {
@@ -106,7 +127,8 @@ final class ProxyHarness {
                     Issue.record("an inside address leaves: \(message.insideAddresses)\n\(message.text)")
                 }
                 list.append(message)
-            case .resolve(let name): resolving.append(name)
+            case .locate(let query): locating.append(query)
+            case .open(let flow): opening.append(flow)
             case .directory(let update): updates.append(update)
             case .event(let event): events.append(event)
             case .shrunk: timesShrunk += 1

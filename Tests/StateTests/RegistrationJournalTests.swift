@@ -19,7 +19,8 @@ struct RegistrationJournalTests {
         Binding(
             token: Array("token\(number)".utf8), user: "account", domain: "my.itsp.com",
             contact: Array("sip:s@192.168.0.2:5060;line=\(number)".utf8),
-            pbx: SocketAddress(IPAddress(v4: 0xc0a8_0002), 5060), registrar: IPAddress(v4: 0xc633_6401),
+            pbx: SocketAddress(IPAddress(v4: 0xc0a8_0002), 5060),
+            registrar: Target(.tcp, SocketAddress(IPAddress(v4: 0xc633_6401), 5070)),
             expires: expires)
     }
 

@@ -99,7 +99,7 @@ extension ProxyCore {
             _ = contacts.hideContacts(of: response, from: flow.peer.ip, as: listener, edits: &edits)
         }
         if server.method == .register, server.ingress == .inside {
-            register(response, of: server, at: now, &edits)
+            register(response, of: server, from: flow, at: now, &edits)
         }
         // §16.7 step 6: a 503 from downstream says nothing about us.
         if response.status == 503, case .response(_, let reason) = response.startLine {
@@ -174,11 +174,13 @@ extension ProxyCore {
 
     /// Gives the PBX its own Contacts back, and remembers the binding (design §4).
     private func register(
-        _ response: Message, of server: ServerTransaction, at now: Instant, _ edits: inout MessageEdits
+        _ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant,
+        _ edits: inout MessageEdits
     ) {
         guard (200..<300).contains(response.status), let request = server.request else { return }
         let found = contacts.restoreBindings(in: response, sent: server.contacts, identities: identities, edits: &edits)
-        guard server.egress == .outside, let registrar = server.branches.last?.flow.peer.ip,
+        guard server.egress == .outside, let registrar = server.branches.last?.flow,
+            let listener = identities[registrar.listener],
             let to = request.header(.to), let value = NameAddress(to.value, in: request.bytes),
             let aor = URI(value.uri, in: request.bytes), aor.scheme == .sip || aor.scheme == .sips
         else { return }
@@ -193,7 +195,8 @@ extension ProxyCore {
                 .bind(
                     Binding(
                         token: contact.token, user: user, domain: domain, contact: contact.original,
-                        pbx: server.flow.peer, registrar: registrar,
+                        pbx: server.flow.peer, registrar: Target(listener.transport, registrar.peer),
+                        connection: flow.connection,
                         expires: seconds == 0 ? .zero : now + .seconds(Int64(min(seconds, 1 << 24))))))
         }
     }

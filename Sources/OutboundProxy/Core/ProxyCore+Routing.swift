@@ -21,30 +21,31 @@ extension ProxyCore {
         let isStrict = routes.next != nil && !uri.isLoose(in: bytes)
         if routes.next == nil, identities.isOurs(uri, in: bytes) { return toOurselves(arrival, routes, uri) }
         if arrival.message.maxForwards == 0 { return .refuse(483, "Too Many Hops") }
+        let known = arrival.message.isInDialog ? calls.call(of: arrival.message, from: .inside) : nil
+        let domain = bytes.text(uri.host).lowercased()
+        let user = fromUser(arrival.message)
+        let trunk =
+            known.map { directory.settings(named: $0.call.trunk) } ?? directory.settings(domain: domain, user: user)
         var hop: Forwarding.NextHop
-        switch nextHop(of: uri, in: bytes) {
+        switch nextHop(of: uri, in: bytes, on: .outside, trunk) {
         case .success(let found): hop = found
         case .failure(let refusal): return .refuse(refusal.status, refusal.reason)
         }
-        let known = arrival.message.isInDialog ? calls.call(of: arrival.message, from: .inside) : nil
         var egress = Side.outside
-        if case .address(let address) = hop {
-            if identities.isOurs(address) { return .refuse(482, "Loop Detected") }
-            if isInside(address.ip) { egress = .inside }
+        if case .target(let target) = hop {
+            if identities.isOurs(target.address) { return .refuse(482, "Loop Detected") }
+            if isInside(target.address.ip) { egress = .inside }
         }
         if egress == .inside, leadsOutside(routes, in: bytes) || known != nil {
             // Somebody outside wrote an address of ours into its Contact: it is behind NAT, or lies (design §6).
             guard let known else { return .refuse(403, "Outside Contact Leads Inside") }
-            (hop, egress) = (.address(known.call[.outside].flow.peer), .outside)
+            (hop, egress) = (.flow(known.call[.outside].flow), .outside)
         }
-        let domain = bytes.text(uri.host).lowercased()
-        let user = fromUser(arrival.message)
         return .forward(
             Forwarding(
                 uri: routes.strictTarget.map { Array(bytes[$0.uri]) }, nextHop: hop, egress: egress, routes: routes,
                 isStrict: isStrict, trunk: known?.call.trunk ?? directory.trunkName(domain: domain, user: user),
-                trunkSettings: known.map { directory.settings(named: $0.call.trunk) }
-                    ?? directory.settings(domain: domain, user: user), call: known?.call))
+                trunkSettings: trunk, call: known?.call))
     }
 
     /// Whether the route that came to us goes on outside, by our own Record-Route for that side.
@@ -179,18 +180,18 @@ extension ProxyCore {
         }
         guard let uri = URI(0..<hopBytes.count, in: hopBytes) else { return .refuse(400, "Malformed Route") }
         var hop: Forwarding.NextHop
-        switch nextHop(of: uri, in: hopBytes) {
+        switch nextHop(of: uri, in: hopBytes, on: .inside, nil) {
         case .success(let found): hop = found
         case .failure(let refusal): return .refuse(refusal.status, refusal.reason)
         }
-        if routes.next == nil, let known = target.hop { hop = .address(known) }
-        switch hop {
-        case .address(let address):
+        if routes.next == nil, let known = target.hop { hop = known }
+        switch hop.address {
+        case let address?:
             guard isInside(address.ip), !identities.isOurs(address),
                 routes.next == nil || isOnRoute(address.ip, routes, of: arrival.message, known)
             else { return .refuse(403, "Relaying Denied") }
         // A name is followed only where the PBX itself wrote it, or the configuration did.
-        case .name: if routes.next != nil { return .refuse(403, "Relaying Denied") }
+        case nil: if routes.next != nil { return .refuse(403, "Relaying Denied") }
         }
         return .forward(
             Forwarding(
@@ -203,7 +204,7 @@ extension ProxyCore {
     private func isOnRoute(
         _ address: IPAddress, _ routes: RouteProcessing, of message: Message, _ known: Call?
     ) -> Bool {
-        if contacts.routePeer(routes, in: message)?.ip == address { return true }
+        if contacts.routePeer(routes, in: message)?.address.ip == address { return true }
         guard let known else { return false }
         return known[.inside].routes.contains { route in
             NameAddress(0..<route.count, in: route).flatMap { URI($0.uri, in: route) }?.address(in: route) == address
@@ -269,22 +270,36 @@ extension ProxyCore {
         return routes.isMalformed ? .refuse(400, "Malformed Route") : nil
     }
 
-    private func nextHop(of uri: URI, in bytes: [UInt8]) -> Result<Forwarding.NextHop, Refusal> {
+    /// Where a URI leads: its transport is that of its scheme or parameter, else the trunk's, else what DNS says, and
+    /// UDP for an address (RFC 3263 §4.1). A name leads to `side`.
+    private func nextHop(
+        of uri: URI, in bytes: [UInt8], on side: Side, _ trunk: TrunkSettings?
+    ) -> Result<Forwarding.NextHop, Refusal> {
         guard uri.scheme == .sip || uri.scheme == .sips else {
             return .failure(Refusal(status: 416, reason: "Unsupported URI Scheme"))
         }
-        let transport = uri.transport(in: bytes) ?? (uri.scheme == .sips ? .tls : .udp)
-        guard settings.listeners.contains(where: { $0.transport == transport }) else {
-            return .failure(Refusal(status: 503, reason: "No \(transport.viaName) Transport"))
-        }
-        let port = uri.port ?? transport.defaultPort
-        guard port != 0 else { return .failure(Refusal(status: 400, reason: "Port 0")) }
+        guard uri.port != 0 else { return .failure(Refusal(status: 400, reason: "Port 0")) }
+        // RFC 3261 §26.2.2: sips means TLS, whatever the parameter says.
+        let demanded = uri.scheme == .sips ? .tls : uri.transport(in: bytes) ?? trunk?.transport
         // RFC 3263 §4: maddr is where it goes.
         let host = uri.parameters.first("maddr", in: bytes)?.value ?? uri.host
-        if let address = HostText.address(host, in: bytes) {
-            return .success(.address(SocketAddress(address.unmapped, port)))
+        let address = HostText.address(host, in: bytes)
+        let transport = demanded ?? .udp
+        let reach = identities.reach(side, demanded)
+        guard address == nil ? !reach.transports.isEmpty : identities.speaks(transport) else {
+            return .failure(Refusal(status: 503, reason: "No \(transport.viaName) Transport"))
         }
-        return .success(.name(bytes.text(host).lowercased(), port: port))
+        if let address {
+            return .success(
+                .target(Target(transport, SocketAddress(address.unmapped, uri.port ?? transport.defaultPort))))
+        }
+        var name = bytes.text(host).lowercased()
+        if name.last == "." { name.removeLast() }
+        return .success(
+            .name(
+                LocationQuery(
+                    host: name, port: uri.port, transport: demanded, isSecure: uri.scheme == .sips,
+                    transports: reach.transports, families: reach.families)))
     }
 
     private func fromUser(_ message: Message) -> String? {

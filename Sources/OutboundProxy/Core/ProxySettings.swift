@@ -64,10 +64,15 @@ public struct TrunkSettings: Hashable, Sendable {
     /// Whether requests that arrive over UDP are believed by their source address.
     public var trustsUDP: Bool
     public var pbx: PBXSettings?
+    /// How requests go to it where their URI does not say; nil: as DNS says, UDP to an address (RFC 3263 §4.1).
+    public var transport: TransportProtocol?
+    /// How often each of its targets is asked whether it is alive; nil: never.
+    public var qualify: Duration?
 
     public init(
         name: String, domain: String, user: String? = nil, networks: [IPNetwork] = [], mediaNetworks: [IPNetwork] = [],
-        isNAT: Bool = false, trustsUDP: Bool = true, pbx: PBXSettings? = nil
+        isNAT: Bool = false, trustsUDP: Bool = true, pbx: PBXSettings? = nil, transport: TransportProtocol? = nil,
+        qualify: Duration? = nil
     ) {
         self.name = name
         self.domain = domain.lowercased()
@@ -77,6 +82,8 @@ public struct TrunkSettings: Hashable, Sendable {
         self.isNAT = isNAT
         self.trustsUDP = trustsUDP
         self.pbx = pbx
+        self.transport = transport
+        self.qualify = qualify
     }
 }
 

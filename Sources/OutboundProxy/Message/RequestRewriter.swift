@@ -88,14 +88,17 @@ struct RequestRewriter {
         let ingress = request.arrival.listener
         let isDouble = ingress.id != out.id
         let callID = message.bytes[message.callID]
-        let inner = ingress.side == .inside ? request.arrival.flow.peer : peer
+        let inner =
+            ingress.side == .inside
+            ? TokenRoute(side: .inside, transport: ingress.transport, flow: request.arrival.flow)
+            : TokenRoute(side: .inside, transport: out.transport, flow: Flow(listener: out.id, peer: peer))
         // Ours are the first values, wherever in the message the others stand.
         edits.insert(at: message.header(.recordRoute)?.line.lowerBound ?? top) { text in
             for listener in isDouble ? [out, ingress] : [out] {
                 text.append(contentsOf: "Record-Route: ".utf8)
                 text.append(
                     contentsOf: contacts.recordRoute(
-                        listener, isDouble: isDouble, peer: listener.side == .outside ? inner : nil, callID: callID))
+                        listener, isDouble: isDouble, inner: listener.side == .outside ? inner : nil, callID: callID))
                 text.append(contentsOf: "\r\n".utf8)
             }
         }

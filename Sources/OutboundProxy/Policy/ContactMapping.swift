@@ -9,7 +9,7 @@ struct RestoredTarget {
     var domain: String?
     var user: String?
     /// Where it is, when the URI does not say so or is not to be followed.
-    var hop: SocketAddress?
+    var hop: Forwarding.NextHop?
 }
 
 /// Inside Contacts leave as URIs of our own with a token, and come back as what they were (design §4).
@@ -75,8 +75,8 @@ struct ContactMapping {
         return out
     }
 
-    /// Our Record-Route value for the side of `listener`; outside it carries the dialog's token.
-    func recordRoute(_ listener: Listener, isDouble: Bool, peer: SocketAddress?, callID: ArraySlice<UInt8>) -> [UInt8] {
+    /// Our Record-Route value for the side of `listener`; outside it carries the dialog's token, for its `inner` hop.
+    func recordRoute(_ listener: Listener, isDouble: Bool, inner: TokenRoute?, callID: ArraySlice<UInt8>) -> [UInt8] {
         var out = Array("<sip:".utf8)
         out.reserveCapacity(160)
         appendAddress(of: listener, to: &out)
@@ -85,11 +85,7 @@ struct ContactMapping {
         if listener.isAmbiguous {
             out.append(contentsOf: listener.side == .inside ? ";side=inside".utf8 : ";side=outside".utf8)
         }
-        if let peer {
-            let route = TokenRoute(
-                side: .inside, transport: listener.transport, flow: Flow(listener: listener.id, peer: peer))
-            if let token = codec.token(for: .route(route), callID: callID) { append(token: token, to: &out) }
-        }
+        if let inner, let token = codec.token(for: .route(inner), callID: callID) { append(token: token, to: &out) }
         out.append(UInt8(ascii: ">"))
         return out
     }
@@ -134,24 +130,25 @@ struct ContactMapping {
     func restored(party: Call.Party) -> RestoredTarget? {
         guard let uri = URI(0..<party.target.count, in: party.target) else { return nil }
         let isLiteral = uri.address(in: party.target) != nil
-        return RestoredTarget(uri: party.target, hop: isLiteral ? nil : party.flow.peer)
+        return RestoredTarget(uri: party.target, hop: isLiteral ? nil : .flow(party.flow))
     }
 
     /// A URI of ours without a usable token, in a dialog whose route tells where its inside peer is.
-    func restored(_ uri: URI, in message: Message, at peer: SocketAddress) -> RestoredTarget {
+    func restored(_ uri: URI, in message: Message, at peer: Target) -> RestoredTarget {
         var out = Array("sip:".utf8)
         if let userInfo = uri.userInfo {
             out.append(contentsOf: message.bytes[userInfo])
             out.append(UInt8(ascii: "@"))
         }
-        out.append(contentsOf: peer.description.utf8)
+        out.append(contentsOf: peer.address.description.utf8)
+        if peer.transport != .udp { out.append(contentsOf: ";transport=\(peer.transport)".utf8) }
         return RestoredTarget(uri: out)
     }
 
     /// A Request-URI that is not ours and stays, in a dialog whose route tells where its inside peer is: the PBX wrote
     /// a name into its Contact.
-    func unchanged(_ uri: URI, in message: Message, at peer: SocketAddress) -> RestoredTarget {
-        RestoredTarget(uri: Array(message.bytes[uri.range]), hop: peer)
+    func unchanged(_ uri: URI, in message: Message, at peer: Target) -> RestoredTarget {
+        RestoredTarget(uri: Array(message.bytes[uri.range]), hop: .target(peer))
     }
 
     /// A call for nobody in particular, sent to a configured PBX.
@@ -171,14 +168,15 @@ struct ContactMapping {
     }
 
     /// Where the inside peer of a dialog is, by the token in the Route that led here.
-    func routePeer(_ routes: RouteProcessing, in message: Message) -> SocketAddress? {
+    func routePeer(_ routes: RouteProcessing, in message: Message) -> Target? {
         // A strict router has put our Route into the Request-URI.
         for range in (routes.strictTarget == nil ? [] : [message.requestURI]) + routes.popped.map(\.uri) {
             guard let uri = URI(range, in: message.bytes),
                 let token = uri.parameters.first(Self.parameter, in: message.bytes)?.value,
                 case .route(let route)? = codec.content(of: message.bytes[token], callID: message.bytes[message.callID])
             else { continue }
-            return route.flow.peer
+            // Another connection may have its number after a restart.
+            return Target(route.transport, route.flow.peer)
         }
         return nil
     }

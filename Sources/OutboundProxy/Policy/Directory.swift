@@ -11,13 +11,15 @@ public struct Binding: Hashable, Sendable {
     public var contact: [UInt8]
     /// Where the PBX's REGISTER came from.
     public var pbx: SocketAddress
-    /// Where the registrar answered from.
-    public var registrar: IPAddress
+    /// The target that took the registration: the trunk's calls go there first (design §5).
+    public var registrar: Target
+    /// The connection that it was made on, on stream transports; 0 elsewhere.
+    public var connection: UInt32
     public var expires: Instant
 
     public init(
-        token: [UInt8], user: String, domain: String, contact: [UInt8], pbx: SocketAddress, registrar: IPAddress,
-        expires: Instant
+        token: [UInt8], user: String, domain: String, contact: [UInt8], pbx: SocketAddress, registrar: Target,
+        connection: UInt32 = 0, expires: Instant
     ) {
         self.token = token
         self.user = user
@@ -25,6 +27,7 @@ public struct Binding: Hashable, Sendable {
         self.contact = contact
         self.pbx = pbx
         self.registrar = registrar
+        self.connection = connection
         self.expires = expires
     }
 }
@@ -95,10 +98,10 @@ struct Directory {
         let last = place.map { list.remove(at: $0) }
         if binding.expires > .zero { list.append(binding) }
         bindings[binding.token] = list.isEmpty ? nil : list
-        if let last, last.expires > binding.expires || last.registrar != binding.registrar {
+        if let last, last.expires > binding.expires || last.registrar.address.ip != binding.registrar.address.ip {
             relearn(binding.domain)
         } else {
-            learn(binding.domain, binding.registrar, until: binding.expires)
+            learn(binding.domain, binding.registrar.address.ip, until: binding.expires)
         }
     }
 
@@ -108,7 +111,7 @@ struct Directory {
         learned[domain] = nil
         for (address, until) in answered[domain] ?? [:] { learn(domain, address, until: until) }
         for binding in allBindings where binding.domain == domain {
-            learn(domain, binding.registrar, until: binding.expires)
+            learn(domain, binding.registrar.address.ip, until: binding.expires)
         }
     }
 
@@ -148,7 +151,9 @@ struct Directory {
         guard let list = bindings[Array(token)] else { return nil }
         let alive = list.filter { $0.expires > now }
         guard alive.count > 1 else { return alive.first }
-        return alive.first { $0.registrar == source } ?? alive.first { domains[source]?.contains($0.domain) ?? false }
+        return alive.first { $0.registrar.address.ip == source } ?? alive.first {
+            domains[source]?.contains($0.domain) ?? false
+        }
             ?? alive.first
     }
 
