@@ -123,6 +123,10 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "SimulationTests",
+            dependencies: ["sallyport", "OutboundProxy", "MediaRelay", "TLS", "NetworkTypes"],
+            path: "Tests/Simulation", swiftSettings: strict),
+        .testTarget(
             name: "EndToEnd",
             dependencies: [
                 "NetworkTypes", "CShims", "MediaRelay", "Reactor", "Config", "Admin", "TestSupport", "sallyport",

@@ -64,6 +64,14 @@ int CShims_bind(int descriptor, const void *address, uint32_t address_length) {
     return bind(descriptor, address, address_length);
 }
 
+int CShims_connect(int descriptor, const void *address, uint32_t address_length) {
+    return connect(descriptor, address, address_length);
+}
+
+int CShims_accept(int descriptor, void *address, uint32_t *address_length) {
+    return accept4(descriptor, address, address_length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
 int CShims_local_address(int descriptor, void *address, uint32_t *address_length) {
     return getsockname(descriptor, address, address_length);
 }

@@ -17,6 +17,12 @@ extension Configuration {
         return settings
     }
 
+    /// How many stream connections there may be.
+    func connectionLimits(descriptors: Int) -> ConnectionCensus.Limits {
+        ConnectionCensus.Limits(
+            connections: connectionCapacity(descriptors: descriptors), perSource: limits.connectionsPerSource)
+    }
+
     /// The listeners of both sides; those of the outside that use a socket of the inside last.
     private var proxyListeners: [Listener] {
         var listeners: [Listener] = []

@@ -92,7 +92,7 @@ struct AdvertiseTests {
         var configuration = try read(
             "inside: {addresses: [192.168.0.1], networks: [192.168.0.0/24]}\noutside: 192.168.0.1")
         #expect {
-            try configuration.validate(on: machine) { $0.port == 5060 }
+            try configuration.validate(on: machine) { $1.port == 5060 }
         } throws: { "\($0)" == "edge.yaml:1:9: udp 192.168.0.1:5060 is in use by another program" }
     }
 }

@@ -143,16 +143,17 @@ final class Stage {
     /// The media ports that anybody has bound, by the kernel's word.
     var boundMediaPorts: [SocketAddress] {
         guard let edge else {
-            let table = UDPPortsInUse.ofThisMachine()
-            return [inside.ip, outside.ip].flatMap { ip in ports.map { SocketAddress(ip, $0) } }.filter(table.contains)
+            let table = PortsInUse.ofThisMachine()
+            return [inside.ip, outside.ip].flatMap { ip in ports.map { SocketAddress(ip, $0) } }
+                .filter { table.contains(.udp, $0) }
         }
-        var table = UDPPortsInUse()
+        var table = PortsInUse()
         for file in ["udp", "udp6"] {
-            table.add(
-                (try? edge.host.run { try String(contentsOfFile: "/proc/thread-self/net/\(file)", encoding: .utf8) })
-                    ?? "")
+            let path = "/proc/thread-self/net/\(file)"
+            let text = try? edge.host.run { try String(contentsOfFile: path, encoding: .utf8) }
+            table.add(text ?? "", of: .udp)
         }
-        return edge.addresses.flatMap { ip in ports.map { SocketAddress(ip, $0) } }.filter(table.contains)
+        return edge.addresses.flatMap { ip in ports.map { SocketAddress(ip, $0) } }.filter { table.contains(.udp, $0) }
     }
 
     /// Waits until no media port is bound and no call is left; nothing may have gone wrong until then.

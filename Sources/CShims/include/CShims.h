@@ -51,6 +51,12 @@ int CShims_is_truncated(const CShims_message *message);
 /// bind(2).
 int CShims_bind(int descriptor, const void *address, uint32_t address_length);
 
+/// connect(2).
+int CShims_connect(int descriptor, const void *address, uint32_t address_length);
+
+/// accept4(2), for a connection that does not wait and is closed on exec; -1 with errno.
+int CShims_accept(int descriptor, void *address, uint32_t *address_length);
+
 /// getsockname(2).
 int CShims_local_address(int descriptor, void *address, uint32_t *address_length);
 

@@ -34,7 +34,10 @@ extension ProxyCore {
 
     private func carryOut(_ verdict: Verdict, _ arrival: Arrival) {
         switch verdict {
-        case .drop(let counter): counters[keyPath: counter] += 1
+        case .drop(let counter):
+            counters[keyPath: counter] += 1
+            // Who can't have forged its address is told (design §3).
+            if arrival.listener.transport.isReliable { answerStranger(arrival, 403, "Forbidden") }
         case .answer(let status, let reason, let extra): answer(arrival, status, reason, extra)
         case .answerStranger(let status, let reason): answerStranger(arrival, status, reason)
         case .forward(let forwarding):
@@ -76,8 +79,9 @@ extension ProxyCore {
     }
 
     /// A stranger over UDP may not be who it says: it never gets more than it sent, and no line in a log.
-    private func answerStranger(_ arrival: Arrival, _ status: Int, _ reason: String) {
+    func answerStranger(_ arrival: Arrival, _ status: Int, _ reason: String) {
         let message = arrival.message
+        guard message.method != .ack else { return }
         let response = LocalResponse.build(
             status, reason, to: message, from: arrival.flow.peer, tag: transactions.tag(for: message))
         guard response.count <= message.bytes.count || arrival.listener.transport.isReliable else {
@@ -89,7 +93,8 @@ extension ProxyCore {
 
     private func reply(_ response: [UInt8], to arrival: Arrival) {
         var flow = arrival.flow
-        flow.peer = ViaSource.replyAddress(of: arrival.message, from: arrival.flow.peer)
+        flow.peer = ViaSource.replyAddress(
+            of: arrival.message, from: arrival.flow.peer, over: arrival.listener.transport)
         send(response, on: flow)
     }
 
@@ -185,7 +190,9 @@ extension ProxyCore {
             flow: arrival.flow,
             replyFlow: Flow(
                 listener: arrival.flow.listener,
-                peer: ViaSource.replyAddress(of: message, from: arrival.flow.peer), connection: arrival.flow.connection),
+                peer: ViaSource.replyAddress(
+                    of: message, from: arrival.flow.peer, over: arrival.listener.transport),
+                connection: arrival.flow.connection),
             ingress: arrival.side, egress: forwarding.egress, trunk: forwarding.trunk,
             isReliable: arrival.listener.transport.isReliable, timers: settings.timers, now: arrival.now)
         transactions.add(server)

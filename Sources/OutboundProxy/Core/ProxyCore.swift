@@ -63,7 +63,7 @@ public final class ProxyCore {
     /// A datagram has come.
     public func receive(_ bytes: [UInt8], from flow: Flow, at now: Instant) {
         counters.messagesIn += 1
-        let flow = identities.hasSharedSockets ? sided(flow) : flow
+        let flow = sided(flow)
         guard let listener = identities[flow.listener] else { return }
         if listener.side == .outside, !isResponse(bytes), !isKnown(flow.peer.ip, at: now),
             !strangers.take(flow.peer.ip, at: now)
@@ -75,7 +75,7 @@ public final class ProxyCore {
         do {
             message = try MessageParser.parse(datagram: bytes)
         } catch {
-            if error != .keepAlive { counters.droppedNotSIP += 1 }
+            if error != .keepAlive { receiveNonSIP(bytes, from: flow, on: listener, at: now) }
             return
         }
         if message.isRequest {
@@ -145,7 +145,7 @@ public final class ProxyCore {
     /// The transport refused to send to the flow (RFC 3261 §17.1.4).
     public func transportFailed(_ flow: Flow, at now: Instant) {
         counters.transportErrors += 1
-        let flow = identities.hasSharedSockets ? sided(flow) : flow
+        let flow = sided(flow)
         for transaction in transactions.clients(on: flow) { failTransport(of: transaction, at: now) }
     }
 
@@ -192,7 +192,8 @@ public final class ProxyCore {
 
     /// The flow on the listener of its peer's side, where both sides share a socket: the one case in which a source
     /// address decides (design §3). Addresses that merely carry an inside one are outside, and refused there.
-    private func sided(_ flow: Flow) -> Flow {
+    func sided(_ flow: Flow) -> Flow {
+        guard identities.hasSharedSockets else { return flow }
         let ip = flow.peer.ip
         let isInside =
             settings.insideNetworks.contains { $0.contains(ip) } || settings.pbxs.contains { IPAddress($0.host) == ip }
@@ -222,7 +223,7 @@ public final class ProxyCore {
     }
 
     /// Whether the source is an ITSP of ours, or the peer of a call: such are not limited as strangers are.
-    private func isKnown(_ address: IPAddress, at now: Instant) -> Bool {
+    func isKnown(_ address: IPAddress, at now: Instant) -> Bool {
         callPeers[address] != nil || directory.configuredTrunk(at: address, user: nil) != nil
             || !directory.learnedDomains(at: address, now: now).isEmpty
     }

@@ -67,6 +67,8 @@ public struct ProxyCounters: Hashable, Sendable {
     public var timeouts: UInt64 = 0
     public var transportErrors: UInt64 = 0
     public var largeMessages: UInt64 = 0
+    /// STUN requests answered.
+    public var keepAlives: UInt64 = 0
 
     public init() {}
 }

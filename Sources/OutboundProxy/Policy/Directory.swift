@@ -14,12 +14,12 @@ public struct Binding: Hashable, Sendable {
     /// The target that took the registration: the trunk's calls go there first (design §5).
     public var registrar: Target
     /// The connection that it was made on, on stream transports; 0 elsewhere.
-    public var connection: UInt32
+    public var connection: UInt64
     public var expires: Instant
 
     public init(
         token: [UInt8], user: String, domain: String, contact: [UInt8], pbx: SocketAddress, registrar: Target,
-        connection: UInt32 = 0, expires: Instant
+        connection: UInt64 = 0, expires: Instant
     ) {
         self.token = token
         self.user = user
