@@ -120,7 +120,7 @@ extension ProxyCore {
         var beyond: [[UInt8]] = []
         for range in response.values(.recordRoute) {
             guard let value = NameAddress(range, in: bytes), let uri = URI(value.uri, in: bytes),
-                identities.side(of: uri, in: bytes) == nil
+                !identities.isOurs(uri, in: bytes)
             else { break }
             beyond.insert(Array(bytes[range]), at: 0)
         }

@@ -145,7 +145,7 @@ extension ProxyCore {
         let transport = demanded ?? .udp
         let address = SocketAddress(ip, uri.port ?? transport.defaultPort)
         guard let listener = identities.listener(side, family: ip.family, transport: transport),
-            identities.side(of: address) == nil
+            !identities.isOurs(address)
         else { return party.flow }
         return Flow(listener: listener.id, peer: address)
     }

@@ -12,6 +12,9 @@ extension ProxyCore {
         guard let listener = identities[flow.listener] else {
             return stuck(request, .unreachable("No Route To Next Hop"), at: now)
         }
+        guard listener.isAnnounced, request.arrival.listener.isAnnounced else {
+            return stuck(request, .unreachable("Advertised Name Does Not Resolve"), at: now)
+        }
         let message = request.arrival.message
         let branch = transactions.newBranch(loop: transactions.loopHash(of: message))
         if message.method == .invite || message.isInDialog { relate(request, to: flow) }
