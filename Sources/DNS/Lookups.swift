@@ -81,8 +81,9 @@ public final class Lookups {
         kept.removeAll(keepingCapacity: true)
     }
 
-    /// Notes that other servers are asked from now on: what failed may be asked again.
-    public func serversChanged() {
+    /// Notes that other servers are asked from now on, or other domains searched: what failed may be asked again.
+    public func serversChanged(search: SearchList = SearchList()) {
+        cache.search = search
         cache.forgetFailures()
         kept.removeAll(keepingCapacity: true)
     }

@@ -79,7 +79,9 @@ struct Pass {
 
     /// The same for the addresses of a name.
     mutating func prepareAddresses(of name: DomainName, _ families: [IPAddress.Family]) {
-        for family in families { prepare(family == .v4 ? .a : .aaaa, of: name) }
+        for candidate in isLocal(name) ? [name] : cache.search.candidates(for: name) {
+            for family in families { prepare(family == .v4 ? .a : .aaaa, of: candidate) }
+        }
     }
 
     /// Nil for one question too many.
@@ -109,11 +111,21 @@ struct Pass {
         }
     }
 
-    /// The addresses of a name, IPv6 first; all families are asked for at once.
+    /// The addresses of a name, IPv6 first; all families are asked for at once. A name of one label is looked for in the
+    /// search list, and the first name that has an address counts.
     mutating func addresses(of name: DomainName, _ families: [IPAddress.Family]) -> [[IPAddress]] {
-        [IPAddress.Family.v6, .v4].filter(families.contains).map { family in
-            if case .found(.addresses(let found)) = records(family == .v4 ? .a : .aaaa, of: name) { found } else { [] }
+        let candidates = isLocal(name) ? [name] : cache.search.candidates(for: name)
+        for candidate in candidates {
+            let missing = missing.count
+            let found = [IPAddress.Family.v6, .v4].filter(families.contains).map { family -> [IPAddress] in
+                guard case .found(.addresses(let list)) = records(family == .v4 ? .a : .aaaa, of: candidate) else {
+                    return []
+                }
+                return list
+            }
+            if self.missing.count > missing || found.contains(where: { !$0.isEmpty }) { return found }
         }
+        return []
     }
 
     /// Whether the hosts file has the name: then it decides alone, and DNS isn't asked.

@@ -38,6 +38,7 @@ final class RecordCache {
     /// No server has answered what was asked last: old answers are given without waiting.
     private(set) var isSilent = false
     var hosts = HostsTable()
+    var search = SearchList()
 
     init(_ settings: LookupSettings) { self.settings = settings }
 
