@@ -11,6 +11,8 @@ enum ShardMessage: Sendable {
     case send(StreamSend)
     /// What its core wanted sent on the flow could not be.
     case transportFailed(Flow)
+    /// The connection that its core wanted is open.
+    case flowOpened(Flow)
     /// A connection to a peer whose home it is has come or gone elsewhere.
     case connection(ConnectionNotice)
     /// What another shard, or the resolver of the configured trunks, learned.

@@ -4,6 +4,7 @@ import MediaRelay
 import NetworkTypes
 import OutboundProxy
 import Reactor
+import Resolver
 import SIP
 
 /// The driver of one signalling shard: transports and the clock on one side, ``ProxyCore`` and ``MediaAnchor`` on the
@@ -20,10 +21,10 @@ final class SignallingShard: TransportClient {
     private var datagrams: DatagramTransport?
     private var streams: StreamTransport?
     private var isDraining = false
-    private let resolver: NameResolver
+    private let resolver: Resolver
     private var timer: Timer?
     private var receiver: Mailbox<ShardMessage>.Receiver?
-    private var trunkTimer: RepeatingTimer?
+    private var trunkSources: TrunkSources?
     private var failedCalls = FailedCalls()
     /// Datagrams that their own shard was too far behind to take.
     private var overflowed: UInt64 = 0
@@ -43,7 +44,7 @@ final class SignallingShard: TransportClient {
                 settings: relay, binder: binder, firstSession: UInt64(index + 1),
                 sessionStride: UInt64(links.shards.count)))
         core = ProxyCore(settings: settings, tokens: tokens, media: media, hash: .random())
-        resolver = try NameResolver(on: loop)
+        resolver = Resolver(on: loop)
         datagrams = try DatagramTransport(
             loop: loop, listeners: settings.sockets, devices: sockets.devices, options: sockets.datagrams,
             logger: logger, client: self)
@@ -63,8 +64,9 @@ final class SignallingShard: TransportClient {
             drain()
         }
         guard index == 0, !trunks.isEmpty else { return }
-        resolve(trunks)
-        trunkTimer = RepeatingTimer(on: loop, every: .seconds(300)) { [unowned self] in resolve(trunks) }
+        trunkSources = TrunkSources(of: trunks, resolver, on: loop) { [links] update in
+            for mailbox in links.shards { mailbox.send(.directory(update)) }
+        }
     }
 
     // MARK: In
@@ -94,6 +96,11 @@ final class SignallingShard: TransportClient {
         drain()
     }
 
+    func flowOpened(_ flow: Flow) {
+        core.flowOpened(flow, at: loop.now)
+        drain()
+    }
+
     func isKnown(_ peer: IPAddress, on listener: ListenerID) -> Bool {
         core.isKnown(peer, on: listener, at: loop.now)
     }
@@ -103,6 +110,7 @@ final class SignallingShard: TransportClient {
         case .received(let message, let flow): core.receive(message, from: flow, at: loop.now)
         case .send(let send): streams?.send(send)
         case .transportFailed(let flow): core.transportFailed(flow, at: loop.now)
+        case .flowOpened(let flow): core.flowOpened(flow, at: loop.now)
         case .connection(let notice): streams?.note(notice)
         case .directory(let update): core.apply(update)
         case .advertise(let addresses):
@@ -133,11 +141,11 @@ final class SignallingShard: TransportClient {
         switch output {
         case .send(let bytes, let flow): if datagrams?.send(bytes, on: flow) == false { streams?.send(bytes, on: flow) }
         case .locate(let query):
-            resolver.resolve(query.host) { [unowned self] result in
-                core.located(query, Location(result.list, for: query), at: loop.now)
+            resolver.locate(query) { [unowned self] location in
+                core.located(query, location, at: loop.now)
                 drain()
             }
-        case .open(let flow): core.transportFailed(flow, at: loop.now)
+        case .open(let flow): streams?.open(flow)
         case .directory(let update):
             links.record(update, loop.now)
             for (other, mailbox) in links.shards.enumerated() where other != index { mailbox.send(.directory(update)) }
@@ -151,17 +159,6 @@ final class SignallingShard: TransportClient {
         media.anchor.shrink()
         failedCalls.shrink()
         ProcessLimits.giveBackMemory()
-    }
-
-    /// The addresses of the configured trunks' domains, which say where their calls may come from.
-    private func resolve(_ trunks: [TrunkSettings]) {
-        for trunk in trunks where IPAddress(trunk.domain) == nil {
-            resolver.resolve(trunk.domain) { [unowned self] result in
-                guard !result.list.isEmpty else { return }
-                let update = DirectoryUpdate.resolved(trunk: trunk.name, addresses: result.list)
-                for mailbox in links.shards { mailbox.send(.directory(update)) }
-            }
-        }
     }
 
     // MARK: Telling
@@ -254,22 +251,4 @@ struct SocketSettings: Sendable {
     var streams: TCPOptions
     /// The interface that each listener is tied to.
     var devices: [String?]
-}
-
-extension Location {
-    /// Addresses alone, until SRV is asked for: UDP, unless something else is demanded.
-    fileprivate init(_ addresses: [IPAddress], for query: LocationQuery) {
-        let transport = query.transport ?? .udp
-        let targets = addresses.filter { query.families.contains($0.family) }.enumerated().map { rank, address in
-            LocatedTarget(Target(transport, SocketAddress(address, query.port ?? transport.defaultPort)), rank: rank)
-        }
-        self = targets.isEmpty ? .unknownName : .targets(targets)
-    }
-}
-
-extension NameResolution {
-    /// The addresses; none where there is no answer.
-    fileprivate var list: [IPAddress] {
-        if case .addresses(let addresses) = self { addresses } else { [] }
-    }
 }

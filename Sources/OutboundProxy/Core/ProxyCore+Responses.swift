@@ -89,6 +89,8 @@ extension ProxyCore {
         do {
             if let body = try anchored(response, of: server, from: flow, at: now) {
                 BodyEdit.replace(with: body, in: response, edits: &edits)
+            } else if server.flow.connection != 0 {
+                BodyEdit.nameLength(response.body.count, in: response, edits: &edits)
             }
         } catch {
             // What can't be anchored doesn't cross; the call that it answers is ended below.

@@ -11,6 +11,8 @@ struct SendOrigin: Hashable, Sendable {
 
 /// What a connection tells the transport it belongs to.
 protocol StreamConnectionOwner: AnyObject {
+    /// A connection of ours is open.
+    func opened(_ connection: StreamConnection)
     func received(_ message: [UInt8], on connection: StreamConnection)
     func malformed(_ failure: StreamFramer.Failure, on connection: StreamConnection)
     /// All messages of one read have been handed over.
@@ -41,6 +43,8 @@ final class StreamConnection: TCPConnectionOwner {
     private(set) var hasUnsent = false
     /// Who has sent requests on it.
     private(set) var origins: [SendOrigin] = []
+    /// Who wants to know when it is open.
+    private(set) var waiting: [SendOrigin] = []
     /// When the timer queue will look at it.
     var scheduled = Instant.distantFuture
 
@@ -105,6 +109,14 @@ final class StreamConnection: TCPConnectionOwner {
             origins.append(origin)
         }
         queue(message)
+    }
+
+    /// Tells the origin when the connection is open, unless it is.
+    func await(for origin: SendOrigin) -> Bool {
+        guard isOpening else { return true }
+        waiting.append(origin)
+        if !origins.contains(origin) { origins.append(origin) }
+        return false
     }
 
     private func queue(_ bytes: [UInt8]) {
@@ -180,6 +192,8 @@ final class StreamConnection: TCPConnectionOwner {
         lastTraffic = loop.now
         stalledSince = connection.unsent > 0 ? loop.now : nil
         adjustReading()
+        owner.opened(self)
+        waiting = []
     }
 
     func received(_ bytes: UnsafeRawBufferPointer, on connection: TCPConnection) {

@@ -16,7 +16,13 @@ struct StreamSend: Sendable {
         case only(UInt64)
     }
 
-    let message: [UInt8]
+    enum Purpose: Sendable {
+        case message([UInt8])
+        /// Nothing yet: the connection is to be there.
+        case opening
+    }
+
+    let purpose: Purpose
     let origin: SendOrigin
     var way: Way
 }
@@ -135,10 +141,15 @@ final class StreamTransport: StreamConnectionOwner {
     // MARK: Sending
 
     /// Sends a message on its flow: on the connection that it names, else on any to the peer, else on a new one.
-    func send(_ message: [UInt8], on flow: Flow) {
+    func send(_ message: [UInt8], on flow: Flow) { send(.message(message), on: flow) }
+
+    /// Opens a connection to the flow's peer, unless there is one, and tells that it is open.
+    func open(_ flow: Flow) { send(.opening, on: flow) }
+
+    private func send(_ purpose: StreamSend.Purpose, on flow: Flow) {
         send(
             StreamSend(
-                message: message, origin: SendOrigin(flow: flow, shard: index),
+                purpose: purpose, origin: SendOrigin(flow: flow, shard: index),
                 way: flow.connection == 0 ? .peer : .named))
     }
 
@@ -183,7 +194,10 @@ final class StreamTransport: StreamConnectionOwner {
     }
 
     private func put(_ send: StreamSend, on connection: StreamConnection) {
-        connection.send(send.message, for: send.origin)
+        switch send.purpose {
+        case .message(let message): connection.send(message, for: send.origin)
+        case .opening: if connection.await(for: send.origin) { tellOpened(send.origin) }
+        }
     }
 
     private func open(_ key: Flow, for send: StreamSend) {
@@ -220,6 +234,12 @@ final class StreamTransport: StreamConnectionOwner {
         links.shards[origin.shard].send(.transportFailed(origin.flow))
     }
 
+    private func tellOpened(_ origin: SendOrigin) {
+        if origin.shard == index { return client.flowOpened(origin.flow) }
+        guard links.shards.indices.contains(origin.shard) else { return }
+        links.shards[origin.shard].send(.flowOpened(origin.flow))
+    }
+
     // MARK: Homes
 
     /// Says to the peer's home that there is a connection to it, or no longer.
@@ -240,6 +260,10 @@ final class StreamTransport: StreamConnectionOwner {
     }
 
     // MARK: What connections tell
+
+    func opened(_ connection: StreamConnection) {
+        for origin in connection.waiting { tellOpened(origin) }
+    }
 
     func received(_ message: [UInt8], on connection: StreamConnection) {
         if client.received(message, from: connection.flow) { return }

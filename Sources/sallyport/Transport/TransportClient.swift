@@ -10,6 +10,8 @@ protocol TransportClient: AnyObject {
     func refused(_ failure: StreamFramer.Failure, from flow: Flow)
     /// What was sent on the flow has not arrived, or can't.
     func transportFailed(_ flow: Flow)
+    /// There is an open connection for the flow, as the core wished.
+    func flowOpened(_ flow: Flow)
     /// Whether the peer is inside, a trunk, or in a call with us.
     func isKnown(_ peer: IPAddress, on listener: ListenerID) -> Bool
     /// Everything that waited has been handed over: the core's outputs can go.
