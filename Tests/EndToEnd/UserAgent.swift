@@ -5,19 +5,32 @@ import Testing
 /// One end of SIP on loopback, driven line by line by a test: it sends what it is told and waits for what is expected.
 final class UserAgent {
     let name: String
-    private let peer: LoopbackPeer
+    let transport: TransportProtocol
     /// The host that it is on, where that is not this one.
     private let host: NetworkNamespace?
+    private let peer: any Wire
     /// Datagrams that came before: a repeated one is a retransmission.
     private var seen: Set<[UInt8]> = []
     private var branches = 0
 
     var address: SocketAddress { peer.address }
 
-    init(_ name: String, at address: SocketAddress, on host: NetworkNamespace? = nil) throws {
+    /// Its connections, over TCP.
+    var streams: StreamPeer? { peer as? StreamPeer }
+    /// What its URIs say of its transport.
+    var parameter: String { transport == .udp ? "" : ";transport=\(transport)" }
+
+    init(
+        _ name: String, at address: SocketAddress, over transport: TransportProtocol = .udp,
+        on host: NetworkNamespace? = nil
+    ) throws {
         self.name = name
+        self.transport = transport
         self.host = host
-        peer = try host?.run { try LoopbackPeer(at: address) } ?? LoopbackPeer(at: address)
+        let open: () throws -> any Wire = {
+            transport == .udp ? try LoopbackPeer(at: address) : try StreamPeer(at: address)
+        }
+        peer = try host?.run(open) ?? open()
     }
 
     /// A new end for audio beside it.
@@ -31,13 +44,16 @@ final class UserAgent {
         let text = head.trimmingCharacters(in: .newlines) + type + "\nContent-Length: "
         let wire = { (text: String) in text.replacingOccurrences(of: "\n", with: "\r\n") }
         let octets = Array(wire(body).utf8)
-        peer.send(Array(wire(text).utf8) + Array("\(octets.count)\r\n\r\n".utf8) + octets, to: destination)
+        let message = Array(wire(text).utf8) + Array("\(octets.count)\r\n\r\n".utf8) + octets
+        guard let host else { return peer.send(message, to: destination) }
+        // It may open a connection.
+        _ = try? host.run { [peer] in peer.send(message, to: destination) }
     }
 
     /// A Via value for a new transaction.
     func via() -> String {
         branches += 1
-        return "SIP/2.0/UDP \(address);rport;branch=z9hG4bK\(UUID().uuidString.prefix(8))\(branches)"
+        return "SIP/2.0/\(transport.viaName) \(address);rport;branch=z9hG4bK\(UUID().uuidString.prefix(8))\(branches)"
     }
 
     /// Answers a request as its Via says.

@@ -279,8 +279,7 @@ extension ProxyCore {
             return .failure(Refusal(status: 416, reason: "Unsupported URI Scheme"))
         }
         guard uri.port != 0 else { return .failure(Refusal(status: 400, reason: "Port 0")) }
-        // RFC 3261 §26.2.2: sips means TLS, whatever the parameter says.
-        let demanded = uri.scheme == .sips ? .tls : uri.transport(in: bytes) ?? trunk?.transport
+        let demanded = uri.demandedTransport(in: bytes) ?? trunk?.transport
         // RFC 3263 §4: maddr is where it goes.
         let host = uri.parameters.first("maddr", in: bytes)?.value ?? uri.host
         let address = HostText.address(host, in: bytes)
@@ -302,10 +301,17 @@ extension ProxyCore {
                     transports: reach.transports, families: reach.families)))
     }
 
-    private func fromUser(_ message: Message) -> String? {
+    func fromUser(_ message: Message) -> String? {
         guard let from = message.header(.from), let value = NameAddress(from.value, in: message.bytes),
             let uri = URI(value.uri, in: message.bytes)
         else { return nil }
         return uri.user(in: message.bytes).map { message.bytes.text($0) }
+    }
+}
+
+extension URI {
+    /// The transport that the URI insists on: sips means TLS, whatever the parameter says (RFC 3261 §26.2.2).
+    func demandedTransport(in bytes: [UInt8]) -> TransportProtocol? {
+        scheme == .sips ? .tls : transport(in: bytes)
     }
 }
