@@ -7,6 +7,8 @@ final class UserAgent {
     let name: String
     let transport: TransportProtocol
     private let peer: any Wire
+    /// The host that it is on, where that is not this one.
+    private let host: NetworkNamespace?
     /// Datagrams that came before: a repeated one is a retransmission.
     private var seen: Set<[UInt8]> = []
     private var branches = 0
@@ -18,10 +20,22 @@ final class UserAgent {
     /// What its URIs say of its transport.
     var parameter: String { transport == .udp ? "" : ";transport=\(transport)" }
 
-    init(_ name: String, at address: SocketAddress, over transport: TransportProtocol = .udp) throws {
+    init(
+        _ name: String, at address: SocketAddress, over transport: TransportProtocol = .udp,
+        on host: NetworkNamespace? = nil
+    ) throws {
         self.name = name
         self.transport = transport
-        peer = transport == .udp ? try LoopbackPeer(at: address) : try StreamPeer(at: address)
+        self.host = host
+        func wire() throws -> any Wire {
+            transport == .udp ? try LoopbackPeer(at: address) : try StreamPeer(at: address)
+        }
+        peer = try host?.run(wire) ?? wire()
+    }
+
+    /// A new end for audio beside it.
+    func media() throws -> MediaEnd {
+        try host?.run { [address] in try MediaEnd(on: address.ip) } ?? MediaEnd(on: address.ip)
     }
 
     /// Sends a message that is written with plain line ends and without Content-Length.

@@ -47,6 +47,9 @@ struct CallScript {
     /// Neither end sends audio.
     var isMute = false
     var sendsTrying = false
+    /// Provisional responses are reliable (RFC 3262), and the media may change while it rings (RFC 3311).
+    var isReliable = false
+    var hasEarlyUpdate = false
     var isChallenged = false
     var forks = 1
     var rings: [Ring] = []
@@ -73,6 +76,8 @@ struct CallScript {
         hasVideo = random.chance(0.15)
         isMute = random.chance(0.05)
         sendsTrying = random.chance(0.6)
+        isReliable = random.chance(0.25)
+        hasEarlyUpdate = isReliable && random.chance(0.4)
         isChallenged = isFromInside && random.chance(0.2)
         forks = !isFromInside || random.chance(0.75) ? 1 : random.number(2...4)
         for _ in 0..<random.pick([0, 0, 1, 1, 1, 2, 3]) {
@@ -80,7 +85,7 @@ struct CallScript {
             rings.append(
                 Ring(
                     after: random.time(0...8), status: status,
-                    hasBody: !isLateOffer && (status == 183 || random.chance(0.1))))
+                    hasBody: status == 183 || random.chance(0.1)))
         }
         final = Self.final(&random)
         finalAfter = random.chance(0.2) ? .zero : random.time(0...(random.chance(0.1) ? 200 : 20))

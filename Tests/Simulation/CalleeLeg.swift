@@ -61,16 +61,16 @@ final class CalleeLeg {
     private var recordRoute: String? { agent.recordsRoute ? "<sip:\(agent.address.ip);lr>" : nil }
 
     private func ring(_ ring: CallScript.Ring, _ fork: Dialog) {
-        guard server.isOpen else { return }
-        let hasBody = ring.hasBody && !server.request.body.isEmpty
-        server.respond(
-            ring.status, tag: fork.localTag, contact: "<\(fork.contact)>", recordRoute: recordRoute,
-            body: hasBody ? fork.media.answer(server.request.body) : "")
+        fork.ring(server, ring.status, hasBody: ring.hasBody, recordRoute: recordRoute)
     }
 
     private func answer(_ index: Int) {
-        guard server.isOpen || server.final == 200 else { return }
+        forks[index].whenAcknowledged { [self] in answerNow(index) }
+    }
+
+    private func answerNow(_ index: Int) {
         let fork = forks[index]
+        guard server.isOpen || server.final == 200, !fork.isOver else { return }
         fork.accept(server, recordRoute: recordRoute)
         fork.confirm()
         record.calleeConfirmed = true

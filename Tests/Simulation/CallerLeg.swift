@@ -46,6 +46,7 @@ final class CallerLeg {
             ("From", "<sip:\(script.isFromInside ? "1000" : "5551234")@\(host)>;tag=\(localTag)"), ("To", "<\(uri)>"),
             ("Call-ID", script.callID), ("CSeq", "\(cSeq) INVITE"), ("Max-Forwards", "70"), ("Contact", "<\(contact)>"),
         ]
+        if script.isReliable { fields.append(("Supported", "100rel")) }
         if credentials { fields.append(("Proxy-Authorization", "Digest username=\"1000\"")) }
         let message = Outgoing(
             start: "INVITE \(uri) SIP/2.0", fields: fields, body: script.isLateOffer ? "" : media.offer())
@@ -64,8 +65,11 @@ final class CallerLeg {
             }
             return finish(response.status)
         }
-        if response.status > 100, response.toTag != nil { _ = dialog(response) }
-        if response.status >= 200 { accept(response) } else if wantsCANCEL { invite?.cancel() }
+        if response.status >= 200 { return accept(response) }
+        if response.status > 100, let dialog = dialog(response), response["require"] == "100rel" {
+            dialog.receiveReliable(response, offered: !script.isLateOffer)
+        }
+        if wantsCANCEL { invite?.cancel() }
     }
 
     private func dialog(_ response: SIPText) -> Dialog? {

@@ -26,6 +26,9 @@ final class Dialog {
     /// The CSeq numbers of INVITEs whose 2xx carried an offer of ours.
     private var lateOffers: Set<Int> = []
     private var packets = 0
+    var early = EarlyState()
+    /// The called end's answer to the INVITE.
+    var initialAnswer: String?
 
     /// The UAC's end, from a response to its INVITE.
     init(
@@ -94,7 +97,7 @@ final class Dialog {
         let message = request(method, cSeq: cSeq, extra: extra, body: body)
         return agent.exchange(message, to: nextHop) { [self] response in
             // §12.2.1.2: the other end has lost the dialog, or is gone.
-            if response == nil || response?.status == 481 || response?.status == 408 { lost(after: method) }
+            if response == nil || response?.status == 481 || response?.status == 408, isConfirmed { lost(after: method) }
             done(response)
         }
     }
@@ -111,7 +114,11 @@ final class Dialog {
         if let contact = response.values("contact").first { target = SIPText.uri(of: contact) }
         var body = ""
         if !response.body.isEmpty {
-            if offered { media.take(answer: response.body) } else { body = media.answer(response.body) }
+            if offered || early.isNegotiated {
+                media.take(answer: response.body)
+            } else {
+                body = media.answer(response.body)
+            }
         }
         let bytes = request("ACK", cSeq: response.cSeq, body: body).bytes(compact: agent.isCompact)
         acks[response.cSeq] = bytes
@@ -181,6 +188,7 @@ final class Dialog {
             end("BYE came")
         case "INVITE": receiveINVITE(server)
         case "UPDATE": receiveUPDATE(server)
+        case "PRACK": receivePRACK(server)
         default: server.respond(200, tag: nil)
         }
     }
@@ -224,11 +232,13 @@ final class Dialog {
     func accept(_ server: ServerExchange, recordRoute: String? = nil) {
         invites[server.request.cSeq] = server
         let body: String
-        if server.request.body.isEmpty {
+        if !isConfirmed, early.isNegotiated {
+            body = ""
+        } else if server.request.body.isEmpty {
             body = media.offer()
             lateOffers.insert(server.request.cSeq)
         } else {
-            body = media.answer(server.request.body)
+            body = isConfirmed ? media.answer(server.request.body) : answer(server)
         }
         server.accept(tag: localTag, contact: "<\(contact)>", recordRoute: recordRoute, body: body) { [self] in
             record.silences += 1
@@ -258,6 +268,7 @@ final class Dialog {
     func confirm() {
         guard !isConfirmed else { return }
         isConfirmed = true
+        early.isNegotiated = false
         sendMedia()
     }
 

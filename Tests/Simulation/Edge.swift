@@ -25,7 +25,7 @@ final class Edge {
 
     /// A message leaves for an address.
     var onSend: (_ bytes: [UInt8], _ side: Side, _ peer: SocketAddress) -> Void = { _, _, _ in }
-    var onResolve: (_ name: String) -> Void = { _ in }
+    var onLocate: (_ query: LocationQuery) -> Void = { _ in }
 
     init(now: Instant) {
         let insideNetworks = [IPNetwork("192.168.0.0/24")!]
@@ -72,8 +72,8 @@ final class Edge {
         drain(at: now)
     }
 
-    func resolved(_ name: String, _ addresses: [IPAddress], at now: Instant) {
-        core.resolved(name, addresses: addresses, at: now)
+    func located(_ query: LocationQuery, _ location: Location, at now: Instant) {
+        core.located(query, location, at: now)
         drain(at: now)
     }
 
@@ -106,8 +106,8 @@ final class Edge {
     private func carryOut(_ output: ProxyOutput) {
         switch output {
         case .send(let bytes, let flow): onSend(bytes, flow.listener.index == 0 ? .inside : .outside, flow.peer)
-        case .resolve(let name): onResolve(name)
-        case .directory, .event, .shrunk: break
+        case .locate(let query): onLocate(query)
+        case .directory, .event, .open, .shrunk: break
         }
     }
 
@@ -118,7 +118,7 @@ final class Edge {
             channels[socket.local] = nil
             binder.close(socket.descriptor)
         case .report(.silent(let session)): core.mediaSilent(session: session.value, at: now)
-        case .report(.ended): break
+        case .report(.ended), .shrunk: break
         }
     }
 
@@ -135,7 +135,8 @@ final class Edge {
             ("relay sockets", relay.socketCount), ("open ports", binder.count), ("channels", channels.count),
             ("taken inside pairs", taken(.inside)), ("taken outside pairs", taken(.outside)),
         ]
-        return counts.filter { $0.1 != 0 }.map { "\($0.1) \($0.0)" } + binder.faults
+        let calls = core.callSummaries.map { "\($0.state) \($0.callID) to \($0.to)" }
+        return counts.filter { $0.1 != 0 }.map { "\($0.1) \($0.0)" } + calls + binder.faults
     }
 
     private func taken(_ side: Side) -> Int {

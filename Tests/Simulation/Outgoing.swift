@@ -51,11 +51,11 @@ struct Outgoing {
     }
 
     private static let reasons = [
-        100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 302: "Moved Temporarily",
+        100: "Trying", 180: "Ringing", 182: "Queued", 183: "Session Progress", 200: "OK", 302: "Moved Temporarily",
         401: "Unauthorized",
         404: "Not Found", 407: "Proxy Authentication Required", 408: "Request Timeout", 480: "Temporarily Unavailable",
         481: "Call/Transaction Does Not Exist", 486: "Busy Here", 487: "Request Terminated",
-        488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error", 503: "Service Unavailable",
+        482: "Loop Detected", 488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error", 503: "Service Unavailable", 504: "Server Time-out",
         603: "Decline",
     ]
 }

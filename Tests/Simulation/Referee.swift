@@ -11,7 +11,7 @@ final class Referee {
     static let timeout = Duration.seconds(32)
     static let timerC = Duration.seconds(181)
     /// How long a request may wait for a name.
-    static let patience = Duration.seconds(10)
+    static let patience = Duration.milliseconds(2500)
 
     /// Where a broken rule goes.
     private let report: (String) -> Void

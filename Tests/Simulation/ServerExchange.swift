@@ -62,13 +62,27 @@ final class ServerExchange {
     }
 
     private func repeatResponse(
-        _ bytes: [UInt8], after interval: Duration, until end: Instant, while isWanted: @escaping () -> Bool
+        _ bytes: [UInt8], after interval: Duration, until end: Instant, limit: Duration = Referee.t2,
+        while isWanted: @escaping () -> Bool
     ) {
         agent.after(interval) { [self] in
             guard isWanted(), agent.now < end else { return }
             agent.send(bytes, to: source)
-            repeatResponse(bytes, after: min(interval * 2, Referee.t2), until: end, while: isWanted)
+            repeatResponse(bytes, after: min(interval * 2, limit), until: end, limit: limit, while: isWanted)
         }
+    }
+
+    /// Sends a provisional response until `isWanted` no more (RFC 3262 §3).
+    func ring(
+        _ status: Int, tag: String, contact: String, recordRoute: String?, extra: [(String, String)], body: String,
+        while isWanted: @escaping () -> Bool, onSilence: @escaping () -> Void
+    ) {
+        let bytes = respond(
+            status, tag: tag, contact: contact, recordRoute: recordRoute, extra: extra, body: body)
+        repeatResponse(bytes, after: Referee.t1, until: agent.now + Referee.timeout, limit: .seconds(100)) { [self] in
+            isOpen && isWanted()
+        }
+        agent.after(Referee.timeout) { [self] in if isOpen, isWanted() { onSilence() } }
     }
 
     /// The ACK of a 2xx; whether it was awaited.

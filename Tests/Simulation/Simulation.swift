@@ -45,10 +45,12 @@ final class Simulation {
             node.recordsRoute = random.chance(0.4)
             node.registrar.challenges = random.chance(0.5)
         }
-        let delay = random.chance(0.8) ? random.time(0...3) : random.chance(0.5) ? random.time(3...12) : nil
+        let delay = random.chance(0.8) ? random.time(0...2.3) : random.chance(0.5) ? random.time(2.3...6) : nil
+        let target = LocatedTarget(Target(.udp, nodes[0].address))
         world.names["itsp.example"] = NameScript(
-            addresses: isFair || random.chance(0.9) ? [nodes[0].address.ip] : [],
-            delay: isFair ? min(delay ?? .zero, .seconds(3)) : delay)
+            location: isFair || random.chance(0.9)
+                ? .targets([target]) : random.chance(0.5) ? .unknownName : .unavailable,
+            delay: isFair ? min(delay ?? .zero, .milliseconds(2300)) : delay)
     }
 
     private func drawNetwork() {

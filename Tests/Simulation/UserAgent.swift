@@ -25,6 +25,8 @@ final class UserAgent {
     private var dialogs: [String: Dialog] = [:]
     private var dialogsByPort: [UInt16: Dialog] = [:]
     private var callees: [String: CalleeLeg] = [:]
+    /// INVITEs outside dialogs, by From tag, Call-ID and CSeq: one that comes by another way is the same (§8.2.2.2).
+    private var seen: Set<String> = []
     lazy var registrar = Registrar(self)
 
     init(_ name: String, _ side: Side, _ address: SocketAddress, in world: World, seed: UInt64) {
@@ -55,6 +57,7 @@ final class UserAgent {
         dialogs = [:]
         dialogsByPort = [:]
         callees = [:]
+        seen = []
         registrar = Registrar(self)
     }
 
@@ -139,6 +142,10 @@ final class UserAgent {
         case "INVITE":
             guard let script = world.script(of: request.callID) else {
                 server.respond(404, tag: newTag())
+                return
+            }
+            guard seen.insert("\(request.callID) \(request.fromTag) \(request.cSeq)").inserted else {
+                server.respond(482, tag: newTag())
                 return
             }
             let leg = CalleeLeg(self, server, script)

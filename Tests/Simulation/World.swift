@@ -34,7 +34,7 @@ final class World {
         network = Network(seed: seed, queue: queue)
         edge = Edge(now: queue.now)
         edge.onSend = { [unowned self] in edgeSends($0, on: $1, to: $2) }
-        edge.onResolve = { [unowned self] in resolve($0) }
+        edge.onLocate = { [unowned self] in locate($0) }
     }
 
     var now: Instant { queue.now }
@@ -84,13 +84,13 @@ final class World {
         trace?.message(bytes, from: "edge", to: agent.name, fate, at: now)
     }
 
-    private func resolve(_ name: String) {
-        guard let script = names[name] else { return broken("the name \(name) is asked for") }
-        trace?.note("DNS? \(name)", at: now)
+    private func locate(_ query: LocationQuery) {
+        guard let script = names[query.host] else { return broken("the name \(query.host) is asked for") }
+        trace?.note("DNS? \(query.host)", at: now)
         guard let delay = script.delay else { return }
         queue.after(delay) { [self] in
-            trace?.note("DNS: \(name) is at \(script.addresses)", at: now)
-            edge.resolved(name, script.addresses, at: now)
+            trace?.note("DNS: \(query.host): \(script.location)", at: now)
+            edge.located(query, script.location, at: now)
         }
     }
 
@@ -136,6 +136,6 @@ final class World {
 
 /// What DNS says about a name: nothing at all when there is no delay.
 struct NameScript {
-    var addresses: [IPAddress]
+    var location: Location
     var delay: Duration?
 }
