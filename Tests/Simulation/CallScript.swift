@@ -147,6 +147,17 @@ final class CallRecord {
 // MARK: What must have become of it
 
 extension CallRecord {
+    /// What is wrong with a call that was answered before the edge restarted, and whose ends hang up by themselves.
+    func faultsAfterRestart(at restart: Instant) -> [String] {
+        guard let answered, answered + .seconds(2) < restart, acknowledged > 0, script.ending != .nobody,
+            callerConfirmed, calleeConfirmed, script.forks == 1
+        else { return [] }
+        var faults: [String] = []
+        if callerOver == nil { faults.append("the caller's dialog is still there after a restart") }
+        if calleeOver == nil { faults.append("the callee's dialog is still there after a restart") }
+        return faults
+    }
+
     /// What is wrong with a call over a network that always gets a message through in the end.
     func faults(isPerfect: Bool) -> [String] {
         guard started != nil else { return [] }

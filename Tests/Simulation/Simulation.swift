@@ -54,6 +54,9 @@ final class Simulation {
     }
 
     private func drawNetwork() {
+        if world.weather == .restart {
+            world.queue.after(random.time(10...150)) { [world] in world.restart() }
+        }
         for agent in hosts { world.network.links[agent.address.ip] = link() }
         guard world.weather == .deaths else { return }
         for agent in hosts where random.chance(0.6) {
@@ -74,7 +77,7 @@ final class Simulation {
         var link = LinkProfile()
         link.delay = random.real(0.0005...0.08)
         switch world.weather {
-        case .perfect: link.jitter = random.real(0...0.0001)
+        case .perfect, .restart: link.jitter = random.real(0...0.0001)
         case .mild:
             link.loss = random.real(0...0.04)
             link.duplication = random.chance(0.5) ? random.real(0...0.3) : 0
@@ -196,6 +199,11 @@ final class Simulation {
         for agent in hosts where world.weather == .perfect {
             for dialog in agent.openDialogs where dialog.isConfirmed {
                 world.broken("\(agent.name) is still in \(dialog.callID)")
+            }
+        }
+        if let restarted = world.restarted {
+            for (callID, record) in world.records.sorted(by: { $0.key < $1.key }) {
+                for fault in record.faultsAfterRestart(at: restarted) { world.broken("\(callID): \(fault)") }
             }
         }
         guard isFair else { return }

@@ -1,4 +1,5 @@
 import NetworkTypes
+import OutboundProxy
 
 /// One run: the hosts, the network, the edge and the referee on one virtual clock, all drawn from a seed.
 final class World {
@@ -12,13 +13,16 @@ final class World {
         case harsh
         /// The same, and hosts die and return.
         case deaths
+        /// Nothing is lost, but the edge itself is started anew in the middle.
+        case restart
     }
 
     let seed: UInt64
     let weather: Weather
     let queue = EventQueue()
     let network: Network
-    let edge: Edge
+    private(set) var edge: Edge
+    private(set) var restarted: Instant?
     private(set) lazy var referee = Referee { [unowned self] in broken($0) }
     private(set) var violations: [String] = []
     private(set) var digest = Digest()
@@ -30,11 +34,26 @@ final class World {
 
     init(seed: UInt64) {
         self.seed = seed
-        weather = Weather.allCases[Int(seed % 4)]
+        weather = Weather.allCases[Int(seed % 5)]
         network = Network(seed: seed, queue: queue)
-        edge = Edge(now: queue.now)
+        edge = Edge(key: seed)
+        connect()
+    }
+
+    private func connect() {
         edge.onSend = { [unowned self] in edgeSends($0, on: $1, to: $2) }
         edge.onLocate = { [unowned self] in locate($0) }
+    }
+
+    /// The edge stops and starts again: only what it keeps on disk is left.
+    func restart() {
+        trace?.note("the edge restarts", at: now)
+        restarted = now
+        let bindings = edge.core.bindings
+        edge = Edge(key: ~seed)
+        connect()
+        for binding in bindings { edge.restore(binding, at: now) }
+        referee.restart()
     }
 
     var now: Instant { queue.now }
