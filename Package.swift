@@ -58,7 +58,8 @@ let package = Package(
         .executableTarget(
             name: "sallyport",
             dependencies: [
-                "NetworkTypes", "SIP", "TLS", "OutboundProxy", "MediaRelay", "Reactor", "Resolver", "Config", "Admin",
+                "NetworkTypes", "SIP", "DNS", "TLS", "OutboundProxy", "MediaRelay", "Reactor", "Resolver", "Config",
+                "Admin",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

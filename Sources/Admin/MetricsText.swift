@@ -71,7 +71,9 @@ extension MetricsText {
         add("connections_limit", .gauge, "Stream connections allowed at once.", status.connections.limit)
         add("connections_accepted_total", .counter, "Stream connections accepted.", status.connections.accepted)
         add("connections_opened_total", .counter, "Stream connections opened.", status.connections.opened)
-        add("connections_failed_total", "Stream connections refused, failed or closed by us.", by: "cause", status.connections.failed)
+        add(
+            "connections_failed_total", "Stream connections refused, failed or closed by us.", by: "cause",
+            status.connections.failed)
         add("media_sessions", .gauge, "Relay sessions now.", status.media.sessions)
         add("media_ports_used", .gauge, "Media ports in use.", status.media.portsUsed)
         add("media_ports_free", .gauge, "Media ports free.", status.media.portsFree)

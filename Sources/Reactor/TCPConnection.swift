@@ -96,6 +96,15 @@ public final class TCPConnection: TurnEndTask {
         writable = Readiness(on: loop, descriptor: descriptor, when: .writable) { [unowned self] in becameWritable() }
     }
 
+    /// Whether the network has told of an error that nobody has read yet, such as RST for what was sent last.
+    public var isBroken: Bool { descriptor >= 0 && pendingError != 0 }
+
+    private var pendingError: Int32 {
+        var code: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size) == 0 ? code : errno
+    }
+
     // MARK: What the owner does
 
     /// Queues octets; while the connection is being opened they wait for it.
@@ -170,9 +179,7 @@ public final class TCPConnection: TurnEndTask {
 
     private func becameWritable() {
         guard state == .opening else { return flush() }
-        var code: Int32 = 0
-        var size = socklen_t(MemoryLayout<Int32>.size)
-        if getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size) != 0 { code = errno }
+        let code = pendingError
         guard code == 0 else { return fail(SystemError("connect to \(peer)", code: code)) }
         state = .open
         writable?.stop()

@@ -9,6 +9,8 @@ struct WatchedFile {
         var device: UInt
         var number: UInt
         var size: Int
+        /// When it was written last, in seconds and nanoseconds. Taken as they lie: which module `timespec` belongs to
+        /// depends on what else is imported.
         var seconds: Int
         var nanoseconds: Int
     }
@@ -31,9 +33,12 @@ struct WatchedFile {
     private var identity: Identity? {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
+        let written = withUnsafeBytes(of: status.st_mtim) { time in
+            (time.loadUnaligned(as: Int.self), time.loadUnaligned(fromByteOffset: 8, as: Int.self))
+        }
         return Identity(
             device: UInt(status.st_dev), number: UInt(status.st_ino), size: Int(status.st_size),
-            seconds: Int(status.st_mtim.tv_sec), nanoseconds: Int(status.st_mtim.tv_nsec))
+            seconds: written.0, nanoseconds: written.1)
     }
 
     /// The first `limit` octets; nothing where there is no plain file.

@@ -58,7 +58,7 @@ final class RegistrationJournal: Sendable {
         case .unbind(let token):
             live.withLock { live in live = live.filter { $0.key.token != token } }
             journal.append(Self.field(token))
-        case .learn, .resolved: return
+        case .learn, .resolved, .health: return
         }
         if journal.wantsCompaction { compact() }
     }

@@ -43,13 +43,17 @@ final class SignallingShard: TransportClient {
             MediaAnchor(
                 settings: relay, binder: binder, firstSession: UInt64(index + 1),
                 sessionStride: UInt64(links.shards.count)))
+        var settings = settings
+        settings.ownsCallID = { [hash = links.hash, count = links.shards.count] callID in
+            count < 2 || Int(hash(callID[...]) % UInt64(count)) == index
+        }
         core = ProxyCore(settings: settings, tokens: tokens, media: media, hash: .random())
         resolver = Resolver(on: loop)
         datagrams = try DatagramTransport(
-            loop: loop, listeners: settings.listeners, devices: sockets.devices, options: sockets.datagrams,
+            loop: loop, listeners: settings.sockets, devices: sockets.devices, options: sockets.datagrams,
             logger: logger, client: self)
         streams = try StreamTransport(
-            index: index, loop: loop, listeners: settings.listeners, devices: sockets.devices, options: sockets.streams,
+            index: index, loop: loop, listeners: settings.sockets, devices: sockets.devices, options: sockets.streams,
             links: links, logger: logger, client: self)
         try start(trunks: settings.trunks)
     }
@@ -64,6 +68,8 @@ final class SignallingShard: TransportClient {
             drain()
         }
         guard index == 0, !trunks.isEmpty else { return }
+        core.startQualifying(at: loop.now)
+        if let deadline = core.nextDeadline { timer?.schedule(at: deadline) }
         trunkSources = TrunkSources(of: trunks, resolver, on: loop) { [links] update in
             for mailbox in links.shards { mailbox.send(.directory(update)) }
         }
@@ -113,6 +119,9 @@ final class SignallingShard: TransportClient {
         case .flowOpened(let flow): core.flowOpened(flow, at: loop.now)
         case .connection(let notice): streams?.note(notice)
         case .directory(let update): core.apply(update)
+        case .advertise(let addresses):
+            core.advertise(addresses)
+            media.anchor.advertise(addresses)
         case .relay(.silent(let session)): core.mediaSilent(session: session.value, at: loop.now)
         case .relay(.ended(let session, let reports)): log(session, reports)
         case .snapshot(let reply): reply.send(snapshot)
@@ -172,6 +181,14 @@ final class SignallingShard: TransportClient {
                 metadata: [
                     "call-id": "\(call.callID)", "from": "\(call.from)", "to": "\(call.to)", "trunk": "\(call.trunk)",
                     "answered": "\(call.answeredAt != nil)", "verdict": "\(call.verdict)",
+                ])
+        case .target(let target, let state):
+            logger.notice(state == .up ? "a target is back" : "a target is down", metadata: ["target": "\(target)"])
+        case .large(let callID, let method, let octets, let target):
+            logger.warning(
+                "a request may be too large for UDP",
+                metadata: [
+                    "call-id": "\(callID)", "method": "\(method)", "octets": "\(octets)", "to": "\(target)",
                 ])
         case .refused(let callID, let method, let from, let status, let reason):
             logger.notice(

@@ -23,7 +23,9 @@ struct ValidationTests {
         }
     }
 
-    private func warnings(_ yaml: String, isTaken: ((TransportProtocol, SocketAddress) -> Bool)? = nil) throws -> [String] {
+    private func warnings(_ yaml: String, isTaken: ((TransportProtocol, SocketAddress) -> Bool)? = nil) throws
+        -> [String]
+    {
         var configuration = try read(yaml)
         return try configuration.validate(on: machine, isTaken: isTaken).map(\.description)
     }
@@ -66,7 +68,8 @@ struct ValidationTests {
         #expect(
             try errors("inside: 192.168.0.1\noutside: 192.168.0.1").hasPrefix(
                 "edge.yaml:2:10: inside and outside both listen on udp 192.168.0.1:5060"))
-        let told = try warnings("inside: 192.168.0.1\noutside: {addresses: [192.168.0.1], listen: [udp:5080, tcp:5080]}")
+        let told = try warnings(
+            "inside: 192.168.0.1\noutside: {addresses: [192.168.0.1], listen: [udp:5080, tcp:5080]}")
         #expect(told.count == 1)
         #expect(told.first?.hasPrefix("edge.yaml:2:10: warning: inside and outside share 192.168.0.1") == true)
         #expect(told.first?.contains("forged") == true)

@@ -25,6 +25,8 @@ final class ProxyHarness {
     /// Whether each message that leaves outside is scanned for inside addresses (design §3).
     var scansOutside = true
     private(set) var leaks: [String] = []
+    /// The one socket of a host on which both sides have the same address and port.
+    var sharedSocket: ListenerID?
 
     static func address(_ text: String) -> SocketAddress {
         SocketAddress(text) ?? SocketAddress(.unspecified(.v4), 0)
@@ -36,6 +38,12 @@ final class ProxyHarness {
         Listener(id: ListenerID(2), side: .inside, transport: .udp, local: address("[fd00:168::1]:5060")),
         Listener(id: ListenerID(3), side: .outside, transport: .udp, local: address("[2001:db8:113::1]:5060")),
     ]
+
+    /// The same addresses by TCP, for tests that want them.
+    static let streams = listeners.map { udp in
+        Listener(
+            id: ListenerID(udp.id.index + UInt16(listeners.count)), side: udp.side, transport: .tcp, local: udp.local)
+    }
 
     init(
         pbxs: [PBXSettings] = [PBXSettings(host: "192.168.0.2", port: 5060)], trunks: [TrunkSettings] = [],
@@ -59,15 +67,20 @@ final class ProxyHarness {
 
     /// A message arrives on a side. Lines may end with "\n".
     @discardableResult
-    func receive(_ text: String, on side: Side, from source: SocketAddress? = nil) -> [Sent] {
-        receive(wire(text), on: side, from: source)
+    func receive(
+        _ text: String, on side: Side, from source: SocketAddress? = nil, by transport: TransportProtocol = .udp
+    ) -> [Sent] {
+        receive(wire(text), on: side, from: source, by: transport)
     }
 
     @discardableResult
-    func receive(_ bytes: [UInt8], on side: Side, from source: SocketAddress? = nil) -> [Sent] {
+    func receive(
+        _ bytes: [UInt8], on side: Side, from source: SocketAddress? = nil, by transport: TransportProtocol = .udp
+    ) -> [Sent] {
         let source = source ?? (side == .inside ? Self.pbx : Self.itsp)
         let index: UInt16 = (side == .inside ? 0 : 1) + (source.ip.family == .v6 ? 2 : 0)
-        core.receive(bytes, from: Flow(listener: ListenerID(index), peer: source), at: now)
+        let listener = sharedSocket ?? ListenerID(index + (transport == .udp ? 0 : UInt16(Self.listeners.count)))
+        core.receive(bytes, from: Flow(listener: listener, peer: source), at: now)
         return drain()
     }
 
@@ -114,8 +127,13 @@ final class ProxyHarness {
         for output in core.takeOutputs() {
             switch output {
             case .send(let bytes, let flow):
-                let side = Self.listeners[Int(flow.listener.index)].side
-                let message = Sent(bytes: bytes, to: flow.peer, side: side)
+                let listener = core.settings.listeners[Int(flow.listener.index)]
+                var side = listener.side
+                if let sharedSocket {
+                    #expect(flow.listener == sharedSocket)
+                    side = flow.peer.ip.isPrivate ? .inside : .outside
+                }
+                let message = Sent(bytes: bytes, to: flow.peer, side: side, transport: listener.transport)
                 if side == .outside, scansOutside, !message.insideAddresses.isEmpty {
                     leaks += message.insideAddresses
                     Issue.record("an inside address leaves: \(message.insideAddresses)\n\(message.text)")
@@ -147,6 +165,7 @@ struct Sent {
     let bytes: [UInt8]
     let to: SocketAddress
     let side: Side
+    let transport: TransportProtocol
 
     var text: String { String(decoding: bytes, as: UTF8.self) }
     var message: Message? { try? MessageParser.parse(datagram: bytes) }

@@ -82,7 +82,8 @@ extension Framing {
     private static func wrongLengths(_ ends: Ends) -> [Framing] {
         func wrong(_ name: String, _ lines: String, _ body: String = "hello", status: Int? = 400) -> Framing {
             Framing(
-                name, options("a", "Content-Length: 0", ends) + options("b", lines, ends, body)
+                name,
+                options("a", "Content-Length: 0", ends) + options("b", lines, ends, body)
                     + options("smuggled", "Content-Length: 0", ends), ["a"], isClosed: true, status: status)
         }
         let hidden = String(decoding: options("smuggled", "Content-Length: 0", ends), as: UTF8.self)
@@ -108,7 +109,8 @@ extension Framing {
             wrong("two that differ, the short one first", "Content-Length: 0\r\nContent-Length: 400", hidden),
             wrong("both forms", "l: 0\r\nContent-Length: \(hidden.utf8.count)", hidden),
             wrong("both forms, the other way round", "Content-Length: 0\r\nL: \(hidden.utf8.count)", hidden),
-            wrong("within another value's quotes", "X: \"\r\nContent-Length: 400\r\nY: \"\r\nContent-Length: 0", hidden),
+            wrong(
+                "within another value's quotes", "X: \"\r\nContent-Length: 400\r\nY: \"\r\nContent-Length: 0", hidden),
             wrong("a space before the colon", "Content-Length : 5"),
             wrong("a tab before the colon", "Content-Length\t: 5"),
             wrong("folded", "Content-Length:\r\n 5"),
@@ -149,7 +151,8 @@ extension Framing {
             wrong("HTTP", Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8)),
             wrong("TLS", [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01]),
             Framing(
-                "a body longer than said", first + options("b", "Content-Length: 0", ends, "\"hello") + last, ["a", "b"],
+                "a body longer than said", first + options("b", "Content-Length: 0", ends, "\"hello") + last,
+                ["a", "b"],
                 isClosed: true),
         ]
     }

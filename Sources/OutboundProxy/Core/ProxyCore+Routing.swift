@@ -19,7 +19,7 @@ extension ProxyCore {
         let target = routes.strictTarget?.uri ?? arrival.message.requestURI
         guard let uri = URI(routes.next?.uri ?? target, in: bytes) else { return .refuse(400, "Malformed Route") }
         let isStrict = routes.next != nil && !uri.isLoose(in: bytes)
-        if routes.next == nil, identities.side(of: uri, in: bytes) != nil { return toOurselves(arrival, routes, uri) }
+        if routes.next == nil, identities.isOurs(uri, in: bytes) { return toOurselves(arrival, routes, uri) }
         if arrival.message.maxForwards == 0 { return .refuse(483, "Too Many Hops") }
         let known = arrival.message.isInDialog ? calls.call(of: arrival.message, from: .inside) : nil
         let domain = bytes.text(uri.host).lowercased()
@@ -33,7 +33,7 @@ extension ProxyCore {
         }
         var egress = Side.outside
         if case .target(let target) = hop {
-            if identities.side(of: target.address) != nil { return .refuse(482, "Loop Detected") }
+            if identities.isOurs(target.address) { return .refuse(482, "Loop Detected") }
             if isInside(target.address.ip) { egress = .inside }
         }
         if egress == .inside, leadsOutside(routes, in: bytes) || known != nil {
@@ -51,7 +51,7 @@ extension ProxyCore {
     /// Whether the route that came to us goes on outside, by our own Record-Route for that side.
     private func leadsOutside(_ routes: RouteProcessing, in bytes: [UInt8]) -> Bool {
         guard let last = routes.popped.last, let uri = URI(last.uri, in: bytes) else { return false }
-        return identities.side(of: uri, in: bytes) == .outside
+        return identities.side(of: uri, in: bytes, as: .inside) == .outside
     }
 
     /// From inside, to a URI that names us: a Contact of ours that came back, a question to ourselves, or nothing.
@@ -86,7 +86,8 @@ extension ProxyCore {
         if let refusal = refusal(of: message, routes) { return refusal }
         // Some trunks call a number at their own domain: that means us too, since nothing goes back outside.
         let isTrunks = trunk?.domains.contains(message.bytes.text(uri.host).lowercased()) ?? false
-        guard identities.side(of: uri, in: message.bytes) == .outside || isTrunks, routes.next == nil else {
+        guard identities.side(of: uri, in: message.bytes, as: .outside) == .outside || isTrunks, routes.next == nil
+        else {
             return .refuse(403, "Relaying Denied")
         }
         if message.method == .options, restored == nil, uri.userInfo == nil || message.maxForwards == 0 {
@@ -109,7 +110,8 @@ extension ProxyCore {
     /// once a second; whatever else it sends is dropped.
     private func fromStranger(_ arrival: Arrival, _ uri: URI) -> Verdict {
         let message = arrival.message
-        guard message.defect == nil, message.method != .ack, identities.side(of: uri, in: message.bytes) == .outside,
+        guard message.defect == nil, message.method != .ack,
+            identities.side(of: uri, in: message.bytes, as: .outside) == .outside,
             uri.parameters.first(ContactMapping.parameter, in: message.bytes) == nil, !message.has(.route),
             strangerAnswers.take(arrival.flow.peer.ip, at: arrival.now)
         else { return .drop(\.droppedUnadmitted) }
@@ -141,7 +143,7 @@ extension ProxyCore {
         }
         if target == nil, let routePeer {
             target =
-                identities.side(of: uri, in: message.bytes) == nil
+                !identities.isOurs(uri, in: message.bytes)
                 ? contacts.unchanged(uri, in: message, at: routePeer)
                 : contacts.restored(uri, in: message, at: routePeer)
         }
@@ -185,7 +187,7 @@ extension ProxyCore {
         if routes.next == nil, let known = target.hop { hop = known }
         switch hop.address {
         case let address?:
-            guard isInside(address.ip), identities.side(of: address) == nil,
+            guard isInside(address.ip), !identities.isOurs(address),
                 routes.next == nil || isOnRoute(address.ip, routes, of: arrival.message, known)
             else { return .refuse(403, "Relaying Denied") }
         // A name is followed only where the PBX itself wrote it, or the configuration did.
@@ -277,8 +279,7 @@ extension ProxyCore {
             return .failure(Refusal(status: 416, reason: "Unsupported URI Scheme"))
         }
         guard uri.port != 0 else { return .failure(Refusal(status: 400, reason: "Port 0")) }
-        // RFC 3261 §26.2.2: sips means TLS, whatever the parameter says.
-        let demanded = uri.scheme == .sips ? .tls : uri.transport(in: bytes) ?? trunk?.transport
+        let demanded = uri.demandedTransport(in: bytes) ?? trunk?.transport
         // RFC 3263 §4: maddr is where it goes.
         let host = uri.parameters.first("maddr", in: bytes)?.value ?? uri.host
         let address = HostText.address(host, in: bytes)
@@ -288,7 +289,8 @@ extension ProxyCore {
             return .failure(Refusal(status: 503, reason: "No \(transport.viaName) Transport"))
         }
         if let address {
-            return .success(.target(Target(transport, SocketAddress(address, uri.port ?? transport.defaultPort))))
+            return .success(
+                .target(Target(transport, SocketAddress(address.unmapped, uri.port ?? transport.defaultPort))))
         }
         var name = bytes.text(host).lowercased()
         if name.last == "." { name.removeLast() }
@@ -299,10 +301,17 @@ extension ProxyCore {
                     transports: reach.transports, families: reach.families)))
     }
 
-    private func fromUser(_ message: Message) -> String? {
+    func fromUser(_ message: Message) -> String? {
         guard let from = message.header(.from), let value = NameAddress(from.value, in: message.bytes),
             let uri = URI(value.uri, in: message.bytes)
         else { return nil }
         return uri.user(in: message.bytes).map { message.bytes.text($0) }
+    }
+}
+
+extension URI {
+    /// The transport that the URI insists on: sips means TLS, whatever the parameter says (RFC 3261 §26.2.2).
+    func demandedTransport(in bytes: [UInt8]) -> TransportProtocol? {
+        scheme == .sips ? .tls : transport(in: bytes)
     }
 }

@@ -7,7 +7,7 @@ import SIP
 /// and asks for ``nextDeadline``. All messages of a Call-ID come to the same shard, so nothing here is shared.
 public final class ProxyCore {
     let settings: ProxySettings
-    let identities: Identities
+    private(set) var identities: Identities
     let media: any MediaAnchoring
     let contacts: ContactMapping
     public internal(set) var counters = ProxyCounters()
@@ -19,6 +19,11 @@ public final class ProxyCore {
     var callPeers: [IPAddress: Int] = [:]
     var directory: Directory
     var locations = LocationTable()
+    var health = TargetHealth()
+    var challenges = ChallengeMemory()
+    /// Requests that wait for a connection.
+    var openings: [Flow: [ServerTransaction]] = [:]
+    var nextLargeEvent = Instant.zero
     var outputs: [ProxyOutput] = []
     private var timers = DeadlineQueue<TimedObject>()
     private var strangers: SourceBudget
@@ -37,6 +42,10 @@ public final class ProxyCore {
         case call(Call)
         /// A question that the resolver should have answered by then.
         case location(OpenLocation)
+        /// A connection that should be there by then.
+        case opening(ServerTransaction)
+        case qualification(Qualification)
+        case probe(Qualification.Probe)
     }
 
     /// How often a call is looked at: one that has ended is let go of by then.
@@ -48,7 +57,7 @@ public final class ProxyCore {
     public init(settings: ProxySettings, tokens: TokenCodec, media: any MediaAnchoring, hash: KeyedHash) {
         self.settings = settings
         self.media = media
-        identities = Identities(settings.listeners)
+        identities = Identities(settings.listeners, name: settings.advertisedName)
         contacts = ContactMapping(codec: tokens, insideNetworks: settings.insideNetworks)
         transactions = TransactionTable(hash: hash)
         directory = Directory(trunks: settings.trunks)
@@ -63,6 +72,7 @@ public final class ProxyCore {
     /// A datagram has come.
     public func receive(_ bytes: [UInt8], from flow: Flow, at now: Instant) {
         counters.messagesIn += 1
+        let flow = sided(flow)
         guard let listener = identities[flow.listener] else { return }
         if listener.side == .outside, !isResponse(bytes), !isKnown(flow.peer.ip, at: now),
             !strangers.take(flow.peer.ip, at: now)
@@ -96,6 +106,9 @@ public final class ProxyCore {
             case .sweep: sweep(at: now)
             case .location(let location):
                 if locations.isOpen(location) { located(location.query, .unavailable, at: now) }
+            case .opening(let server): openingTimedOut(server, at: now)
+            case .qualification(let qualification): qualify(qualification, at: now)
+            case .probe(let probe): send(probe, at: now)
             }
         }
     }
@@ -104,6 +117,8 @@ public final class ProxyCore {
     private func sweep(at now: Instant) {
         directory.sweep(at: now)
         locations.sweep(at: now)
+        health.sweep(at: now)
+        challenges.sweep(at: now)
         if transactions.shrink() { shrinksLeft = Self.shrinksAfterRush }
         if shrinksLeft > 0 {
             shrinksLeft -= 1
@@ -128,24 +143,37 @@ public final class ProxyCore {
 
     /// What became of a ``ProxyOutput/locate(_:)``. May be called while its output is being carried out.
     public func located(_ query: LocationQuery, _ location: Location, at now: Instant) {
-        for request in locations.close(query, location, at: now) { send(request, to: location, at: now) }
+        for waiter in locations.close(query, location, at: now) {
+            switch waiter {
+            case .request(let request): send(request, to: location, at: now)
+            case .qualification(let qualification): self.located(qualification, location, at: now)
+            }
+        }
         keepSweeping(from: now)
     }
 
-    /// A connection that ``ProxyOutput/open(_:)`` asked for is there.
-    public func flowOpened(_ flow: Flow, at now: Instant) {}
-
     /// What another shard saw, or what a configured trunk's domain resolves to.
     public func apply(_ update: DirectoryUpdate) {
-        directory.apply(update)
+        if case .health(let target, let state) = update {
+            if case .down(let until) = state { health.set(target, until) } else { health.set(target, nil) }
+        } else {
+            directory.apply(update)
+        }
         keepSweeping(from: .zero)
     }
 
     /// The transport refused to send to the flow (RFC 3261 §17.1.4).
     public func transportFailed(_ flow: Flow, at now: Instant) {
         counters.transportErrors += 1
+        let flow = sided(flow)
+        noteFailure(flow, at: now)
+        openingFailed(Flow(listener: flow.listener, peer: flow.peer), at: now)
         for transaction in transactions.clients(on: flow) { failTransport(of: transaction, at: now) }
     }
+
+    /// What the name of `outside.advertise` stands for now, at most one address of each family. New messages name these;
+    /// what names earlier ones still reaches us. Before the first of them nothing that would name us can leave.
+    public func advertise(_ addresses: [IPAddress]) { identities.advertise(addresses) }
 
     /// When ``handleTimeout(at:)`` wants to be called.
     public var nextDeadline: Instant? { timers.next }
@@ -165,7 +193,22 @@ public final class ProxyCore {
     public var callCount: Int { calls.count }
     public var callSummaries: [CallSummary] { calls.all.map(\.summary) }
     public var bindings: [Binding] { directory.allBindings.sorted { $0.user < $1.user } }
-    public var trunkSummaries: [TrunkSummary] { directory.summaries }
+    public var trunkSummaries: [TrunkSummary] { directory.summaries.map { withTargets($0) } }
+
+    /// Where requests to the trunk go: as its domain was last located, and where it is registered.
+    private func withTargets(_ trunk: TrunkSummary) -> TrunkSummary {
+        var trunk = trunk
+        var targets = locations.lastTargets(of: trunk.domain)
+        if trunk.isConfigured, let address = IPAddress(trunk.domain) {
+            let transport = directory.settings(named: trunk.name)?.transport ?? .udp
+            targets = [Target(transport, SocketAddress(address, transport.defaultPort))]
+        }
+        for binding in directory.allBindings where binding.domain == trunk.domain {
+            if !targets.contains(binding.registrar) { targets.append(binding.registrar) }
+        }
+        trunk.targets = targets.map { TargetSummary(target: $0, state: health.state(of: $0)) }
+        return trunk
+    }
 
     // MARK: Shared by the extensions
 
@@ -174,14 +217,27 @@ public final class ProxyCore {
     static let longestDatagram = 65_507
 
     func send(_ bytes: [UInt8], on flow: Flow) {
-        guard bytes.count <= Self.longestDatagram else {
-            counters.transportErrors += 1
-            return
+        if bytes.count > Self.longestUnfragmented, identities[flow.listener]?.transport == .udp {
+            guard bytes.count <= Self.longestDatagram else {
+                counters.transportErrors += 1
+                return
+            }
+            counters.largeMessages += 1
         }
         counters.messagesOut += 1
-        // RFC 3261 §18.1.1: more than this may be fragmented on the way.
-        if bytes.count > 1300 { counters.largeMessages += 1 }
-        outputs.append(.send(bytes, flow))
+        outputs.append(.send(bytes, identities.carrier(of: flow)))
+    }
+
+    /// The flow on the listener of its peer's side, where both sides share a socket: the one case in which a source
+    /// address decides (design §3). Addresses that merely carry an inside one are outside, and refused there.
+    func sided(_ flow: Flow) -> Flow {
+        guard identities.hasSharedSockets else { return flow }
+        let ip = flow.peer.ip
+        let isInside =
+            settings.insideNetworks.contains { $0.contains(ip) } || settings.pbxs.contains { IPAddress($0.host) == ip }
+        var flow = flow
+        flow.listener = identities.listener(at: flow.listener, of: isInside ? .inside : .outside)
+        return flow
     }
 
     func schedule(_ transaction: ServerTransaction) {
@@ -199,6 +255,16 @@ public final class ProxyCore {
     func schedule(_ call: Call, at now: Instant) {
         timers.schedule(.call(call), at: min(call.deadline, now + Self.callCheck))
     }
+
+    func schedule(opening server: ServerTransaction, at deadline: Instant) {
+        timers.schedule(.opening(server), at: deadline)
+    }
+
+    func schedule(_ qualification: Qualification, at deadline: Instant) {
+        timers.schedule(.qualification(qualification), at: deadline)
+    }
+
+    func schedule(_ probe: Qualification.Probe, at deadline: Instant) { timers.schedule(.probe(probe), at: deadline) }
 
     func schedule(_ location: OpenLocation, at now: Instant) {
         timers.schedule(.location(location), at: now + LocationTable.patience)

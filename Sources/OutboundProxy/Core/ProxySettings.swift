@@ -9,18 +9,31 @@ public struct Listener: Hashable, Sendable {
     /// Where the socket is bound.
     public let local: SocketAddress
     /// What Via, Record-Route and Contact say: the local address, or what NAT makes of it.
-    public let advertised: SocketAddress
+    public internal(set) var advertised: SocketAddress {
+        didSet { hostPort = Array(advertised.description.utf8) }
+    }
+    /// Whether ``advertised`` is known: not until the name that stands for it has an address. Before, nothing that names
+    /// the listener can leave.
+    public internal(set) var isAnnounced: Bool
+    /// The listener whose socket carries this one's messages: another one's where both sides are on one address, port
+    /// and transport, and only the source of a message tells them apart.
+    public let socket: ListenerID
     /// ``advertised`` as it is written into messages: host, colon, port.
-    let hostPort: [UInt8]
+    private(set) var hostPort: [UInt8]
+    /// Whether a listener of the other side says the same of itself, so that a Record-Route has to name the side.
+    var isAmbiguous = false
 
     public init(
-        id: ListenerID, side: Side, transport: TransportProtocol, local: SocketAddress, advertised: SocketAddress? = nil
+        id: ListenerID, side: Side, transport: TransportProtocol, local: SocketAddress,
+        advertised: SocketAddress? = nil, isAnnounced: Bool = true, socket: ListenerID? = nil
     ) {
         self.id = id
         self.side = side
         self.transport = transport
         self.local = local
         self.advertised = advertised ?? local
+        self.isAnnounced = isAnnounced
+        self.socket = socket ?? id
         hostPort = Array(self.advertised.description.utf8)
     }
 }
@@ -76,7 +89,10 @@ public struct TrunkSettings: Hashable, Sendable {
 
 /// Everything that decides what the proxy does.
 public struct ProxySettings: Sendable {
+    /// Those that share another's socket come last.
     public var listeners: [Listener]
+    /// What `outside.advertise` calls us, where that is a name: URIs with it are ours.
+    public var advertisedName: String?
     /// Who may call out.
     public var insideNetworks: [IPNetwork]
     public var pbxs: [PBXSettings]
@@ -91,6 +107,8 @@ public struct ProxySettings: Sendable {
     public var maximumCalls: Int
     /// The most octets of messages that transactions of this shard may keep.
     public var maximumOctets = 512 << 20
+    /// Whether messages with that Call-ID come to this shard: for requests of our own that belong to no call.
+    public var ownsCallID: @Sendable ([UInt8]) -> Bool = { _ in true }
     /// Requests a second from one source that is neither inside nor a trunk.
     public var strangerRate: Int
 
@@ -111,4 +129,7 @@ public struct ProxySettings: Sendable {
         self.maximumCalls = maximumCalls
         self.strangerRate = strangerRate
     }
+
+    /// The listeners that have a socket of their own, each at the place that its number says.
+    public var sockets: [Listener] { listeners.filter { $0.socket == $0.id } }
 }

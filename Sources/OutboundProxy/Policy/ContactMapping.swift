@@ -82,6 +82,9 @@ struct ContactMapping {
         appendAddress(of: listener, to: &out)
         out.append(contentsOf: ";lr".utf8)
         if isDouble { out.append(contentsOf: ";r2=on".utf8) }
+        if listener.isAmbiguous {
+            out.append(contentsOf: listener.side == .inside ? ";side=inside".utf8 : ";side=outside".utf8)
+        }
         if let inner, let token = codec.token(for: .route(inner), callID: callID) { append(token: token, to: &out) }
         out.append(UInt8(ascii: ">"))
         return out
@@ -196,7 +199,7 @@ struct ContactMapping {
         var unlisted = sent
         for range in response.values(.contact) {
             guard let value = NameAddress(range, in: bytes), let uri = URI(value.uri, in: bytes),
-                identities.side(of: uri, in: bytes) == .outside
+                identities.side(of: uri, in: bytes, as: .outside) == .outside
             else { continue }
             let token = uri.parameters.first(Self.parameter, in: bytes)?.value
             let place = unlisted.firstIndex { contact in
@@ -240,7 +243,7 @@ struct ContactMapping {
     // MARK: The user rule
 
     /// Parameters that are about the way to us, or would lead elsewhere.
-    private static let ours: [StaticString] = ["sp", "transport", "maddr", "ttl", "lr", "r2"]
+    private static let ours: [StaticString] = ["sp", "transport", "maddr", "ttl", "lr", "r2", "side"]
 
     /// `original`, but with the user of `uri` where the ITSP put another one there; parameters that the ITSP added are
     /// kept behind the original's.

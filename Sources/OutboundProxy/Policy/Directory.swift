@@ -42,6 +42,8 @@ public enum DirectoryUpdate: Hashable, Sendable {
     case learn(domain: String, address: IPAddress, until: Instant)
     /// What a configured trunk's domain resolves to.
     case resolved(trunk: String, addresses: [IPAddress])
+    /// A target went down or is back.
+    case health(Target, TargetState)
 }
 
 /// A trunk as it is known at the moment: configured, learned, or both.
@@ -51,6 +53,19 @@ public struct TrunkSummary: Hashable, Sendable {
     public var isConfigured: Bool
     public var addresses: [IPAddress]
     public var bindings: Int
+    /// Where its requests go, as far as that is known, and whether they arrive.
+    public var targets: [TargetSummary] = []
+}
+
+/// One target of a trunk.
+public struct TargetSummary: Hashable, Sendable {
+    public var target: Target
+    public var state: TargetState
+
+    public init(target: Target, state: TargetState) {
+        self.target = target
+        self.state = state
+    }
 }
 
 /// What spans calls: registrations seen and the trunks learned from them.
@@ -66,6 +81,7 @@ struct Directory {
     private var learned: [String: [IPAddress: Instant]] = [:]
     private var domains: [IPAddress: Set<String>] = [:]
     private var resolvedAddresses: [String: [IPAddress]] = [:]
+    private(set) var registered = RegisteredTargets()
     private let trunks: [TrunkSettings]
 
     /// The domains of configured trunks that are addresses.
@@ -89,10 +105,12 @@ struct Directory {
             answered[domain, default: [:]][address] = max(answered[domain]?[address] ?? .zero, until)
             learn(domain, address, until: until)
         case .resolved(let trunk, let addresses): resolvedAddresses[trunk] = addresses
+        case .health: break
         }
     }
 
     private mutating func bind(_ binding: Binding) {
+        registered.bind(binding)
         var list = bindings[binding.token] ?? []
         let place = list.firstIndex { $0.user == binding.user && $0.domain == binding.domain }
         let last = place.map { list.remove(at: $0) }
@@ -131,6 +149,7 @@ struct Directory {
 
     /// Forgets what has run out.
     mutating func sweep(at now: Instant) {
+        registered.sweep(at: now)
         for (token, list) in bindings where !list.allSatisfy({ $0.expires > now }) {
             let alive = list.filter { $0.expires > now }
             bindings[token] = alive.isEmpty ? nil : alive

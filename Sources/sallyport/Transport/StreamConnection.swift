@@ -19,6 +19,10 @@ protocol StreamConnectionOwner: AnyObject {
     func wasRead(_ connection: StreamConnection)
     /// Nothing new goes to the peer on it any more.
     func peerFinished(_ connection: StreamConnection)
+    /// Its deadline is now sooner than it was.
+    func hurried(_ connection: StreamConnection)
+    /// These answers went to a peer that had gone: they are to be sent by another way (RFC 3261 §18.2.2).
+    func undelivered(_ answers: [(message: [UInt8], origin: SendOrigin)], on connection: StreamConnection)
     func closed(_ connection: StreamConnection, _ end: StreamConnection.End)
 }
 
@@ -56,6 +60,8 @@ final class StreamConnection: TCPConnectionOwner {
     /// Requests whose final response is still to come from us.
     private var unanswered = 0
     private var isPeerFinished = false
+    /// What was sent to a peer that has ended its side. It may be gone altogether, which only the network can tell.
+    private var lateAnswers: [(message: [UInt8], origin: SendOrigin)] = []
     private var isCongested = false
     private var isHeld = false
     private var wasOpened = false
@@ -104,6 +110,7 @@ final class StreamConnection: TCPConnectionOwner {
     func send(_ message: [UInt8], for origin: SendOrigin) {
         if message.isResponse {
             if message.isFinalResponse { unanswered = max(0, unanswered - 1) }
+            if isPeerFinished { lateAnswers.append((message, origin)) }
         } else if !origins.contains(origin) {
             if origins.count == Self.mostOrigins { origins.removeFirst() }
             origins.append(origin)
@@ -150,8 +157,13 @@ final class StreamConnection: TCPConnectionOwner {
 
     /// Sends what is queued, and ends.
     func finish() {
-        endsAt = loop.now + limits.farewell
         tcp?.finish()
+        hurry(limits.farewell)
+    }
+
+    private func hurry(_ patience: Duration) {
+        endsAt = loop.now + patience
+        owner.hurried(self)
     }
 
     /// Ends at once.
@@ -178,11 +190,17 @@ final class StreamConnection: TCPConnectionOwner {
     func handleTimeout() {
         let now = loop.now
         guard deadline <= now else { return }
-        if endsAt != nil { return end(.peerClosed) }
+        if endsAt != nil { return endLate() }
         if isOpening { return end(.unreachable(SystemError("connect to \(flow.peer)", code: ETIMEDOUT))) }
         if let stalledSince, stalledSince + limits.stalled <= now { return end(.overflowed) }
         if let partialSince, partialSince + limits.message <= now { return end(.unfinished) }
         end(.idle)
+    }
+
+    private func endLate() {
+        let answers = tcp?.isBroken == true ? lateAnswers : []
+        end(.peerClosed)
+        if !answers.isEmpty { owner.undelivered(answers, on: self) }
     }
 
     // MARK: What TCP tells
@@ -239,17 +257,20 @@ final class StreamConnection: TCPConnectionOwner {
     func peerFinished(_ connection: TCPConnection) {
         isPeerFinished = true
         owner.peerFinished(self)
-        endsAt = loop.now + limits.answers
+        hurry(limits.answers)
         endIfAnswered()
     }
 
     /// Who has ended its side still gets the answers that it waits for.
     private func endIfAnswered() {
-        if unanswered == 0, tcp?.unsent == 0 { end(.peerClosed) }
+        guard unanswered == 0, tcp?.unsent == 0 else { return }
+        if lateAnswers.isEmpty { end(.peerClosed) } else { hurry(limits.doubt) }
     }
 
     func closed(_ connection: TCPConnection, _ error: SystemError?) {
         hasUnsent = connection.unsent > 0
+        let answers = isPeerFinished ? lateAnswers : []
+        defer { if !answers.isEmpty { owner.undelivered(answers, on: self) } }
         guard let error else { return owner.closed(self, .peerClosed) }
         owner.closed(self, wasOpened ? .broken(error) : .unreachable(error))
     }

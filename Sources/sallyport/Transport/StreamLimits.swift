@@ -14,6 +14,8 @@ struct StreamLimits {
     var farewell = Duration.seconds(2)
     /// For requests to be answered whose sender has ended its side.
     var answers = Duration.seconds(32)
+    /// For the network to say that such a sender has gone altogether.
+    var doubt = Duration.milliseconds(250)
     /// With more octets than that waiting for the peer, nothing more is read from it.
     var congestion = 65_536
     /// With more than that it is closed: a stranger, and one that we know.

@@ -285,7 +285,14 @@ final class StreamTransport: StreamConnectionOwner {
         client.refused(failure, from: connection.flow)
         client.drain()
         connection.finish()
-        schedule(connection)
+    }
+
+    func hurried(_ connection: StreamConnection) {
+        if connections[connection.id] != nil { schedule(connection) }
+    }
+
+    func undelivered(_ answers: [(message: [UInt8], origin: SendOrigin)], on connection: StreamConnection) {
+        for answer in answers { send(StreamSend(purpose: .message(answer.message), origin: answer.origin, way: .peer)) }
     }
 
     func wasRead(_ connection: StreamConnection) { client.drain() }

@@ -40,7 +40,9 @@ struct StreamFramerTests {
         return bytes.text(message.callID)
     }
 
-    @Test("security 20: each framing, split at every octet, gives the right messages or a closed stream", arguments: framings)
+    @Test(
+        "security 20: each framing, split at every octet, gives the right messages or a closed stream",
+        arguments: framings)
     func framing(_ framing: Framing) {
         let bytes = framing.bytes
         let whole = outcome(of: [bytes[...]])
@@ -49,7 +51,9 @@ struct StreamFramerTests {
         #expect(whole.pings == framing.pings)
         #expect(whole.isIdle == !framing.isClosed)
         if framing.isClosed { #expect(whole.answer == framing.status) }
-        for split in bytes.indices { #expect(outcome(of: [bytes[..<split], bytes[split...]]) == whole, "split at \(split)") }
+        for split in bytes.indices {
+            #expect(outcome(of: [bytes[..<split], bytes[split...]]) == whole, "split at \(split)")
+        }
         #expect(outcome(of: bytes.indices.map { bytes[$0...$0] }) == whole, "octet by octet")
     }
 
@@ -77,7 +81,8 @@ struct StreamFramerTests {
     @Test("A head without end is given up when it is longer than any message")
     func endlessHead() {
         let start = Array("OPTIONS sip:a SIP/2.0\r\nSubject: ".utf8)
-        for line in [[UInt8](repeating: 0x61, count: 70_000), Array(String(repeating: "a: b\r\n", count: 12_000).utf8)] {
+        for line in [[UInt8](repeating: 0x61, count: 70_000), Array(String(repeating: "a: b\r\n", count: 12_000).utf8)]
+        {
             let whole = outcome(of: [(start + line)[...]])
             #expect(whole.failure?.reason == "Header Fields Too Long")
             var framer = StreamFramer()
@@ -105,7 +110,8 @@ struct StreamFramerTests {
         let clock = ContinuousClock()
         func time(_ size: Int) -> Duration {
             let head = "OPTIONS sip:a SIP/2.0\r\n" + String(repeating: "Subject: abc\r\n", count: size / 28)
-            let bytes = Array("\(head)Content-Length: \(size / 2)\r\n\r\n".utf8) + [UInt8](repeating: 97, count: size / 2)
+            let bytes =
+                Array("\(head)Content-Length: \(size / 2)\r\n\r\n".utf8) + [UInt8](repeating: 97, count: size / 2)
             // The best of several, as other processes run here too.
             return (0..<5).map { _ in
                 clock.measure {
