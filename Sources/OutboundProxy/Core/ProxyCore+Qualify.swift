@@ -47,7 +47,9 @@ extension ProxyCore {
     }
 
     func send(_ probe: Qualification.Probe, at now: Instant) {
-        guard let flow = flow(to: probe.target, on: .outside), let listener = identities[flow.listener] else { return }
+        guard let flow = flow(to: probe.target, on: .outside), let listener = identities[flow.listener],
+            listener.isAnnounced
+        else { return }
         let branch = transactions.newBranch(loop: 0)
         let bytes = options(to: probe.qualification.trunk, listener, branch: branch)
         let client = ClientTransaction(
