@@ -79,8 +79,8 @@ final class ProxyHarness {
     ) -> [Sent] {
         let source = source ?? (side == .inside ? Self.pbx : Self.itsp)
         let index: UInt16 = (side == .inside ? 0 : 1) + (source.ip.family == .v6 ? 2 : 0)
-        let listener = sharedSocket ?? ListenerID(index + (transport == .udp ? 0 : UInt16(Self.listeners.count)))
-        core.receive(bytes, from: Flow(listener: listener, peer: source), at: now)
+        let listener = ListenerID(index + (transport == .udp ? 0 : UInt16(Self.listeners.count)))
+        core.receive(bytes, from: Flow(listener: sharedSocket ?? listener, peer: source), at: now)
         return drain()
     }
 

@@ -136,6 +136,7 @@ extension ProxyCore {
     /// The next hop towards a party: by its route set or target (RFC 3261 §12.2.1.1), where that is an address of its
     /// side; else where its messages come from, as for a peer behind NAT.
     private func flow(to party: Call.Party, on side: Side, _ trunk: TrunkSettings?) -> Flow {
+        guard party.isRouteKnown else { return party.flow }
         let text = party.routes.first ?? party.target
         // A target is a URI alone: its parameters are its own.
         let whole = 0..<text.count

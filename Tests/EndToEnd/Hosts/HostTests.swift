@@ -131,7 +131,7 @@ struct HostTests {
         let stage = try site.stage(sides, inside: "10.0.0.1", outside: "198.51.100.9", addresses: addresses)
         // In this process, so that the name need not be waited for for five minutes.
         let daemon = try site.edge.run {
-            try DaemonThread(stage.file, shards: 2, advertiseInterval: .milliseconds(200))
+            try DaemonThread(stage, shards: 2, advertiseInterval: .milliseconds(200) ... .milliseconds(200))
         }
         try stage.waitUntilReady()
         let call = try stage.outboundCall()
