@@ -216,7 +216,8 @@ extension CallRecord {
 
     private var uncancelled: Set<Int> {
         // A node that says nothing for 4 s, or 503, is left for one that wants other credentials.
-        let isLeft = isSilent || script.final == .refuse(503)
+        let first = script.sendsTrying ? .zero : script.rings.map(\.after).min() ?? script.finalAfter
+        let isLeft = first > .milliseconds(3500) || script.final == .refuse(503)
         return script.isChallenged && script.target == .name && isLeft ? byScript.union([407]) : byScript
     }
 
