@@ -10,13 +10,17 @@ public struct Listener: Hashable, Sendable {
     public let local: SocketAddress
     /// What Via, Record-Route and Contact say: the local address, or what NAT makes of it.
     public let advertised: SocketAddress
+    /// The trunk that alone has this port (design §10: `source_port`).
+    public let trunk: String?
     /// ``advertised`` as it is written into messages: host, colon, port.
     let hostPort: [UInt8]
 
     public init(
-        id: ListenerID, side: Side, transport: TransportProtocol, local: SocketAddress, advertised: SocketAddress? = nil
+        id: ListenerID, side: Side, transport: TransportProtocol, local: SocketAddress,
+        advertised: SocketAddress? = nil, trunk: String? = nil
     ) {
         self.id = id
+        self.trunk = trunk
         self.side = side
         self.transport = transport
         self.local = local
@@ -36,6 +40,16 @@ public struct PBXSettings: Hashable, Sendable {
     }
 }
 
+/// Where the token is in what an ITSP gets to know as our Contact (design §4).
+public enum ContactMode: Hashable, Sendable {
+    /// In a URI parameter.
+    case parameter
+    /// In the user, for ITSPs that take parameters away: the DID then stays in To.
+    case user
+    /// In a Path as well (RFC 3327), where the PBX supports it.
+    case path
+}
+
 /// What is configured about one ITSP account or gateway group (design: Trunk).
 public struct TrunkSettings: Hashable, Sendable {
     public var name: String
@@ -50,11 +64,13 @@ public struct TrunkSettings: Hashable, Sendable {
     public var isNAT: Bool
     /// Whether requests that arrive over UDP are believed by their source address.
     public var trustsUDP: Bool
-    public var pbx: PBXSettings?
+    /// Where its calls go that no registration claims, before the default ones; several are tried in this order.
+    public var pbxs: [PBXSettings]
+    public var contact: ContactMode
 
     public init(
         name: String, domain: String, user: String? = nil, networks: [IPNetwork] = [], mediaNetworks: [IPNetwork] = [],
-        isNAT: Bool = false, trustsUDP: Bool = true, pbx: PBXSettings? = nil
+        isNAT: Bool = false, trustsUDP: Bool = true, pbxs: [PBXSettings] = [], contact: ContactMode = .parameter
     ) {
         self.name = name
         self.domain = domain.lowercased()
@@ -63,7 +79,8 @@ public struct TrunkSettings: Hashable, Sendable {
         self.mediaNetworks = mediaNetworks
         self.isNAT = isNAT
         self.trustsUDP = trustsUDP
-        self.pbx = pbx
+        self.pbxs = pbxs
+        self.contact = contact
     }
 }
 
