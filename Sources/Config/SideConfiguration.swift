@@ -48,6 +48,13 @@ public struct OutsideConfiguration: Hashable, Sendable {
 }
 
 extension Configuration {
+    /// The outside UDP sockets that single trunks have for themselves.
+    public var sourcePorts: [(trunk: TrunkConfiguration, address: SocketAddress)] {
+        trunks.flatMap { trunk in
+            trunk.sourcePort.map { port in outside.addresses.map { (trunk, SocketAddress($0, port)) } } ?? []
+        }
+    }
+
     /// Every SIP socket of one side: each address with each listener.
     public func listeners(of side: Side) -> [(transport: TransportProtocol, address: SocketAddress)] {
         let (addresses, listen) =

@@ -12,6 +12,12 @@ final class ChannelTable {
 
     func owns(descriptor: Int32) -> Bool { byDescriptor[descriptor] != nil }
 
+    /// Gives back the memory of a time with many more channels.
+    func shrink() {
+        byAddress.shrink()
+        byDescriptor.shrink()
+    }
+
     func insert(_ channel: MediaChannel) {
         byAddress[channel.socket.local] = channel
         byDescriptor[channel.socket.descriptor] = channel

@@ -13,6 +13,7 @@ public final class RelayCore {
     private var deadlines = DeadlineQueue<(session: RelaySessionID, scheduled: Instant)>()
     private var effects: [RelayEffect] = []
     private var nextIndex = 0
+    private var highWater = HighWater()
 
     public init() {}
 
@@ -116,6 +117,15 @@ extension RelayCore {
             closeUnused(stream.leg(.callee))
         }
         effects.append(.report(.ended(id, reports)))
+        if highWater.hasEbbed(to: channels.count) { shrink() }
+    }
+
+    /// A rush of calls is over.
+    private func shrink() {
+        sessions.shrink()
+        channels.shrink()
+        deadlines.shrink()
+        effects.append(.shrunk)
     }
 
     private func watch(_ id: RelaySessionID, _ silence: Duration?, at now: Instant) {
@@ -153,6 +163,7 @@ extension RelayCore {
     private func register(_ leg: MediaLeg) {
         for channel in [leg.rtp, leg.rtcp] {
             channels.insert(channel)
+            highWater.note(channels.count)
             effects.append(.register(channel))
         }
     }

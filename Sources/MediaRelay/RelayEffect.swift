@@ -6,4 +6,6 @@ public enum RelayEffect {
     case close(RelaySocket)
     /// Tell the signalling side.
     case report(RelayEvent)
+    /// A rush of calls is over: what was kept for each of its sockets can be given back.
+    case shrunk
 }

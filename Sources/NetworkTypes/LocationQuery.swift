@@ -64,6 +64,15 @@ public struct Target: Hashable, Sendable, CustomStringConvertible {
         self.address = address
     }
 
+    /// Reads what ``description`` writes.
+    public init?(_ text: String) {
+        guard let colon = text.firstIndex(of: ":"),
+            let transport = TransportProtocol.allCases.first(where: { $0.description == text[..<colon] }),
+            let address = SocketAddress(String(text[text.index(after: colon)...]))
+        else { return nil }
+        self.init(transport, address)
+    }
+
     /// `udp:192.0.2.1:5060`
     public var description: String { "\(transport):\(address)" }
 }

@@ -42,9 +42,10 @@ public final class EventLoop {
 
     deinit { event_base_free(base) }
 
-    /// Once per process: libevent's global state (its signal table) gets a lock, and a peer that closes a stream while
-    /// we write is an error of that write rather than the end of the process.
+    /// Once per process: libevent's global state (its signal table) gets a lock and its small records a place, and a
+    /// peer that closes a stream while we write is an error of that write rather than the end of the process.
     private static let prepareProcess: Void = {
+        EventMemory.install()
         evthread_use_pthreads()
         signal(SIGPIPE, SIG_IGN)
     }()

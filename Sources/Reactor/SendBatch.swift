@@ -4,10 +4,11 @@ public import NetworkTypes
 
 /// The outgoing datagrams of one signalling socket: collected during a turn of the loop, sent together at its end.
 ///
-/// Datagrams are copied into slots rather than kept as arrays: for messages of SIP's size the copy costs what a retain
-/// and release cost, the memory is bounded, and the writer of a message may reuse its buffer. When the socket's
-/// buffer is full, the queue waits until it is writable; when the queue is full, the newest datagram is dropped and
-/// counted, as the network would do it.
+/// Datagrams are copied one behind the other rather than kept as arrays: for messages of SIP's size the copy costs what
+/// a retain and release cost, the memory is bounded, and the writer of a message may reuse its buffer. A queue that
+/// was sent whole starts at the front again, so a quiet socket stays within a few pages. When the socket's buffer is
+/// full, the queue waits until it is writable; when the queue is full, the newest datagram is dropped and counted, as
+/// the network would do it.
 public final class SendBatch: TurnEndTask {
     /// The longest datagram there is: 65,535 octets less the headers of IPv4 and UDP.
     public static let longestDatagram = 65_507
@@ -24,9 +25,12 @@ public final class SendBatch: TurnEndTask {
     private let socket: UDPSocket
     private let loop: EventLoop
     private let vector: MessageVector
-    private let slab: Slab
+    private let memory: UnsafeMutableRawBufferPointer
+    /// The octets of ``memory`` that datagrams lie in.
+    private var used = 0
+    /// The first datagram that was not sent yet, and the one that comes next.
     private var head = 0
-    private(set) var count = 0
+    private var tail = 0
     private var isScheduled = false
     private var writable: Readiness?
 
@@ -36,11 +40,17 @@ public final class SendBatch: TurnEndTask {
         self.socket = socket
         self.loop = loop
         vector = MessageVector(capacity: capacity)
-        slab = Slab(count: capacity, slotSize: Self.longestDatagram)
-        for index in 0..<capacity { vector.parts[index].bytes = slab.slot(index) }
+        // Room for as many of the usual size, and for a few of the longest; real only as far as it was ever filled.
+        memory = .allocate(byteCount: max(capacity * 2048, 4 * 65_536), alignment: 64)
     }
 
-    deinit { writable?.stop() }
+    deinit {
+        writable?.stop()
+        memory.deallocate()
+    }
+
+    /// Datagrams that wait to be sent.
+    var count: Int { tail - head }
 
     /// Queues a datagram; false when it was dropped because the queue is full or the datagram too long.
     @discardableResult
@@ -55,16 +65,17 @@ public final class SendBatch: TurnEndTask {
             refuse(destination, EMSGSIZE)
             return false
         }
-        if count == vector.capacity { flush() }
-        guard count < vector.capacity else {
+        if !hasRoom(for: bytes.count) { flush() }
+        guard hasRoom(for: bytes.count), let start = memory.baseAddress else {
             dropped &+= 1
             return false
         }
-        let index = (head + count) % vector.capacity
-        if let start = bytes.baseAddress { slab.slot(index).copyMemory(from: start, byteCount: bytes.count) }
-        vector.parts[index].length = bytes.count
-        vector.messages[index].header.address_length = UInt32(destination.writeKernel(to: vector.address(index)))
-        count += 1
+        if let source = bytes.baseAddress { (start + used).copyMemory(from: source, byteCount: bytes.count) }
+        vector.parts[tail] = CShims_part(bytes: start + used, length: bytes.count)
+        vector.messages[tail].header.address_length = UInt32(destination.writeKernel(to: vector.address(tail)))
+        // The next starts on a cache line of its own.
+        used += (bytes.count + 63) / 64 * 64
+        tail += 1
         scheduleFlush()
         return true
     }
@@ -77,7 +88,7 @@ public final class SendBatch: TurnEndTask {
     /// Sends what is queued, as far as the socket takes it; the rest goes when it is writable again.
     public func flush() {
         while count > 0 {
-            let result = vector.send(head, min(head + count, vector.capacity), from: socket.descriptor)
+            let result = vector.send(head, tail, from: socket.descriptor)
             if result > 0 {
                 sent &+= UInt64(result)
                 advance(result)
@@ -108,9 +119,12 @@ public final class SendBatch: TurnEndTask {
         try? writable?.start()
     }
 
+    private func hasRoom(for length: Int) -> Bool { tail < vector.capacity && used + length <= memory.count }
+
     private func advance(_ number: Int) {
-        head = (head + number) % vector.capacity
-        count -= number
+        head += number
+        guard head == tail else { return }
+        (head, tail, used) = (0, 0, 0)
     }
 
     private var headDestination: SocketAddress? {

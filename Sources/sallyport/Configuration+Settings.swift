@@ -15,6 +15,10 @@ extension Configuration {
                 listeners.append(Listener(id: id, side: side, transport: transport, local: address))
             }
         }
+        for (trunk, address) in sourcePorts {
+            let id = ListenerID(UInt16(clamping: listeners.count))
+            listeners.append(Listener(id: id, side: .outside, transport: .udp, local: address, trunk: trunk.name))
+        }
         var settings = ProxySettings(
             listeners: listeners, insideNetworks: inside.networks, pbxs: pbx.map(PBXSettings.init),
             trunks: trunks.map(TrunkSettings.init), callDuration: limits.callDuration, maximumCalls: calls)
@@ -55,7 +59,17 @@ extension PBXSettings {
             case .address(let ip): ip.description
             case .name(let name): name
             }
-        self.init(host: host, port: target.port ?? 5060)
+        self.init(host: host, port: target.port, transport: target.transport)
+    }
+}
+
+extension ContactMode {
+    init(_ mode: TrunkConfiguration.ContactMode) {
+        switch mode {
+        case .parameter: self = .parameter
+        case .user: self = .user
+        case .path: self = .path
+        }
     }
 }
 
@@ -64,6 +78,7 @@ extension TrunkSettings {
         self.init(
             name: trunk.name, domain: trunk.domain, user: trunk.user, networks: trunk.networks,
             mediaNetworks: trunk.mediaNetworks, isNAT: trunk.isBehindNAT, trustsUDP: trunk.trustsUDP,
-            pbx: trunk.pbx.first.map(PBXSettings.init))
+            pbxs: trunk.pbx.map(PBXSettings.init), contact: ContactMode(trunk.contact), transport: trunk.transport,
+            qualify: trunk.qualify)
     }
 }

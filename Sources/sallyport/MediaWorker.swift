@@ -55,6 +55,7 @@ final class MediaWorker {
             case .register(let channel): register(channel)
             case .close(let socket): close(socket)
             case .report(let event): report(event)
+            case .shrunk: sockets.shrink()
             }
         }
         if let deadline = core.nextDeadline { timer?.schedule(at: deadline) }

@@ -145,11 +145,12 @@ final class SignallingShard {
     private func carryOut(_ output: ProxyOutput) {
         switch output {
         case .send(let bytes, let flow): senders[Int(flow.listener.index)].append(bytes, to: flow.peer)
-        case .resolve(let name):
-            resolver.resolve(name) { [unowned self] result in
-                core.resolved(name, addresses: result.list, at: loop.now)
+        case .locate(let query):
+            resolver.resolve(query.host) { [unowned self] result in
+                core.located(query, Location(result.list, for: query), at: loop.now)
                 drain()
             }
+        case .open(let flow): core.transportFailed(flow, at: loop.now)
         case .directory(let update):
             links.record(update, loop.now)
             for (other, mailbox) in links.shards.enumerated() where other != index { mailbox.send(.directory(update)) }
@@ -171,7 +172,7 @@ final class SignallingShard {
         for trunk in trunks where IPAddress(trunk.domain) == nil {
             resolver.resolve(trunk.domain) { [unowned self] result in
                 guard !result.list.isEmpty else { return }
-                let update = DirectoryUpdate.resolved(trunk: trunk.name, addresses: result.list)
+                let update = DirectoryUpdate.resolved(domain: trunk.domain, addresses: result.list)
                 for mailbox in links.shards { mailbox.send(.directory(update)) }
             }
         }
@@ -253,6 +254,17 @@ struct ShardLinks: Sendable {
     func shard(of bytes: [UInt8]) -> Int {
         guard shards.count > 1, let range = CallIDScanner.callID(in: bytes) else { return 0 }
         return Int(hash(bytes[range]) % UInt64(shards.count))
+    }
+}
+
+extension Location {
+    /// Addresses alone, until SRV is asked for: UDP, unless something else is demanded.
+    fileprivate init(_ addresses: [IPAddress], for query: LocationQuery) {
+        let transport = query.transport ?? .udp
+        let targets = addresses.filter { query.families.contains($0.family) }.enumerated().map { rank, address in
+            LocatedTarget(Target(transport, SocketAddress(address, query.port ?? transport.defaultPort)), rank: rank)
+        }
+        self = targets.isEmpty ? .unknownName : .targets(targets)
     }
 }
 

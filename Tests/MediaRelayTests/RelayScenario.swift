@@ -32,6 +32,7 @@ final class RelayScenario {
                 channels[socket.descriptor] = nil
                 closed.append(socket.descriptor)
             case .report(let event): events.append(event)
+            case .shrunk: break
             }
         }
     }

@@ -157,7 +157,6 @@ final class FlowPlayer {
         }
         unexpected += proxy.receive(text.withContentLength, on: side, from: ProxyHarness.address(source + ":5060"))
         for name in proxy.resolving { unexpected += proxy.resolve(name, ["203.0.113.10"]) }
-        proxy.resolving = []
         unexpected += proxy.advance(.zero)
     }
 

@@ -15,7 +15,11 @@ final class ProxyHarness {
     let media = FakeMedia()
     var now = Instant(nanoseconds: 1_000_000_000)
     var events: [ProxyEvent] = []
-    var resolving: [String] = []
+    /// The names that are being located, and the questions about them.
+    var resolving: [String] { locating.map(\.host) }
+    var locating: [LocationQuery] = []
+    /// The connections that are to be opened.
+    var opening: [Flow] = []
     var updates: [DirectoryUpdate] = []
     var timesShrunk = 0
     /// Whether each message that leaves outside is scanned for inside addresses (design §3).
@@ -60,9 +64,11 @@ final class ProxyHarness {
     }
 
     @discardableResult
-    func receive(_ bytes: [UInt8], on side: Side, from source: SocketAddress? = nil) -> [Sent] {
+    func receive(
+        _ bytes: [UInt8], on side: Side, from source: SocketAddress? = nil, listener: UInt16? = nil
+    ) -> [Sent] {
         let source = source ?? (side == .inside ? Self.pbx : Self.itsp)
-        let index: UInt16 = (side == .inside ? 0 : 1) + (source.ip.family == .v6 ? 2 : 0)
+        let index: UInt16 = listener ?? (side == .inside ? 0 : 1) + (source.ip.family == .v6 ? 2 : 0)
         core.receive(bytes, from: Flow(listener: ListenerID(index), peer: source), at: now)
         return drain()
     }
@@ -82,10 +88,27 @@ final class ProxyHarness {
         return all + drain()
     }
 
+    /// The name's addresses are these, by UDP and in that order; none: it does not exist.
     @discardableResult
     func resolve(_ name: String, _ addresses: [String]) -> [Sent] {
-        core.resolved(name, addresses: addresses.compactMap { IPAddress($0) }, at: now)
+        for query in takeLocating(name) {
+            let targets = addresses.compactMap { IPAddress($0) }.filter { query.families.contains($0.family) }
+                .enumerated().map { LocatedTarget(Target(.udp, SocketAddress($1, query.port ?? 5060)), rank: $0) }
+            core.located(query, targets.isEmpty ? .unknownName : .targets(targets), at: now)
+        }
         return drain()
+    }
+
+    /// The name leads there.
+    @discardableResult
+    func locate(_ name: String, _ location: Location) -> [Sent] {
+        for query in takeLocating(name) { core.located(query, location, at: now) }
+        return drain()
+    }
+
+    private func takeLocating(_ name: String) -> [LocationQuery] {
+        defer { locating.removeAll { $0.host == name } }
+        return locating.filter { $0.host == name }
     }
 
     func drain() -> [Sent] {
@@ -93,14 +116,15 @@ final class ProxyHarness {
         for output in core.takeOutputs() {
             switch output {
             case .send(let bytes, let flow):
-                let side = Self.listeners[Int(flow.listener.index)].side
-                let message = Sent(bytes: bytes, to: flow.peer, side: side)
-                if side == .outside, scansOutside, !message.insideAddresses.isEmpty {
+                let listener = core.settings.listeners[Int(flow.listener.index)]
+                let message = Sent(bytes: bytes, to: flow.peer, side: listener.side, from: listener.local)
+                if listener.side == .outside, scansOutside, !message.insideAddresses.isEmpty {
                     leaks += message.insideAddresses
                     Issue.record("an inside address leaves: \(message.insideAddresses)\n\(message.text)")
                 }
                 list.append(message)
-            case .resolve(let name): resolving.append(name)
+            case .locate(let query): locating.append(query)
+            case .open(let flow): opening.append(flow)
             case .directory(let update): updates.append(update)
             case .event(let event): events.append(event)
             case .shrunk: timesShrunk += 1
@@ -125,6 +149,8 @@ struct Sent {
     let bytes: [UInt8]
     let to: SocketAddress
     let side: Side
+    /// The listener that it left by.
+    var from = SocketAddress(.unspecified(.v4), 0)
 
     var text: String { String(decoding: bytes, as: UTF8.self) }
     var message: Message? { try? MessageParser.parse(datagram: bytes) }

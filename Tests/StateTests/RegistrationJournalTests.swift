@@ -19,7 +19,8 @@ struct RegistrationJournalTests {
         Binding(
             token: Array("token\(number)".utf8), user: "account", domain: "my.itsp.com",
             contact: Array("sip:s@192.168.0.2:5060;line=\(number)".utf8),
-            pbx: SocketAddress(IPAddress(v4: 0xc0a8_0002), 5060), registrar: IPAddress(v4: 0xc633_6401),
+            pbx: SocketAddress(IPAddress(v4: 0xc0a8_0002), 5060),
+            registrar: Target(.tcp, SocketAddress(IPAddress(v4: 0xc633_6401), 5070)),
             expires: expires)
     }
 
@@ -29,7 +30,7 @@ struct RegistrationJournalTests {
         for number in 0..<3 {
             journal.record(.bind(binding(number, expires: start + .seconds(3600))), now: start)
         }
-        journal.record(.unbind(token: Array("token1".utf8)), now: start)
+        journal.record(.bind(binding(1, expires: .zero)), now: start)
         journal.record(.bind(binding(3, expires: .zero + .seconds(999))), now: start)
         journal.flush()
         let loaded = try open(at: .zero).loaded

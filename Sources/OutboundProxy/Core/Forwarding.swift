@@ -4,14 +4,34 @@ import SIP
 /// Where a request goes next, and as what: the outcome of admission and routing (RFC 3261 §16.4–§16.6).
 struct Forwarding {
     enum NextHop: Hashable {
-        case address(SocketAddress)
-        /// A name without a port has the transport's default one.
-        case name(String, port: UInt16)
+        /// The URI says it all.
+        case target(Target)
+        /// Where the messages of a party come from.
+        case flow(Flow)
+        /// A name, which must be located first (RFC 3263).
+        case name(LocationQuery)
+
+        /// The address; nil while there is only a name.
+        var address: SocketAddress? {
+            switch self {
+            case .target(let target): target.address
+            case .flow(let flow): flow.peer
+            case .name: nil
+            }
+        }
+    }
+
+    /// Another place that the request may go to, as what: another PBX.
+    struct Alternative {
+        let uri: [UInt8]
+        let nextHop: NextHop
     }
 
     /// The Request-URI that it leaves with; nil: the one it came with.
     var uri: [UInt8]?
     var nextHop: NextHop
+    /// What is tried in order when ``nextHop`` has failed.
+    var alternatives: [Alternative] = []
     var egress: Side
     /// Our Routes, to be taken off.
     var routes: RouteProcessing
@@ -20,6 +40,8 @@ struct Forwarding {
     /// The trunk's name, and its settings where it is configured.
     var trunk: String
     var trunkSettings: TrunkSettings?
+    /// The trunk by whose own port it leaves, where that has one (design §10: `source_port`).
+    var port: String?
     /// The call that an in-dialog request belongs to.
     var call: Call?
 }

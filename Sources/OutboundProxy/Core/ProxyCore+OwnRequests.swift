@@ -126,7 +126,8 @@ extension ProxyCore {
         guard let value = NameAddress(0..<text.count, in: text), let uri = URI(value.uri, in: text),
             let ip = uri.address(in: text), isInside(ip) == (side == .inside), !isForbidden(ip),
             ip.isPrivate == party.flow.peer.ip.isPrivate,
-            let listener = identities.listener(side, family: ip.family, transport: .udp)
+            let listener = identities.listener(
+                side, family: ip.family, transport: .udp, trunk: identities[party.flow.listener]?.trunk)
         else { return party.flow }
         let address = SocketAddress(ip, uri.port ?? TransportProtocol.udp.defaultPort)
         return identities.side(of: address) == nil ? Flow(listener: listener.id, peer: address) : party.flow

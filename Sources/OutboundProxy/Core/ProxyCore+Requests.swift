@@ -136,7 +136,7 @@ extension ProxyCore {
             counters.droppedStray += 1
             return
         }
-        resolve(PendingRequest(arrival: arrival, forwarding: forwarding, server: nil), at: arrival.now)
+        route(PendingRequest(arrival: arrival, forwarding: forwarding, server: nil), at: arrival.now)
     }
 
     private func isOwnTag(_ tag: Range<Int>, of message: Message) -> Bool {
@@ -191,40 +191,57 @@ extension ProxyCore {
         transactions.add(server)
         keepSweeping(from: arrival.now)
         schedule(server)
-        resolve(PendingRequest(arrival: arrival, forwarding: forwarding, server: server), at: arrival.now)
+        route(PendingRequest(arrival: arrival, forwarding: forwarding, server: server), at: arrival.now)
     }
 
-    /// Finds the next hop's address, at once or when the resolver answers.
-    private func resolve(_ request: PendingRequest, at now: Instant) {
+    /// Finds the request's targets, at once or when the resolver answers.
+    private func route(_ request: PendingRequest, at now: Instant) {
         switch request.forwarding.nextHop {
-        case .address(let address): send(request, to: address, at: now)
-        case .name(let name, _):
-            switch names.look(up: name, for: request, at: now) {
-            case .addresses(let addresses): send(request, toOneOf: addresses, at: now)
-            case .ask:
-                outputs.append(.resolve(name: name))
-                schedule(name, at: now)
+        case .target(let target):
+            guard let flow = flow(to: target, request.forwarding) else {
+                return unreachable(request, "No Route To Next Hop", at: now)
+            }
+            send(request, on: flow, at: now)
+        case .flow(let flow): send(request, on: flow, at: now)
+        case .name(let query):
+            switch locations.look(up: query, for: request, at: now) {
+            case .targets(let targets): send(request, to: .targets(targets), at: now)
+            case .ask(let location):
+                outputs.append(.locate(query))
+                schedule(location, at: now)
             case .wait: break
             case nil: unreachable(request, "Too Many Names Are Being Resolved", at: now)
             }
         }
     }
 
-    /// The name of a request is known now: the first address of a family that we speak is taken.
-    func send(_ request: PendingRequest, toOneOf addresses: [IPAddress], at now: Instant) {
+    /// The flow to a target: none where we have no listener that reaches it, or where nothing may be sent.
+    private func flow(to target: Target, _ forwarding: Forwarding) -> Flow? {
+        guard
+            let listener = identities.listener(
+                forwarding.egress, family: target.address.ip.family, transport: target.transport,
+                trunk: forwarding.port),
+            !isForbidden(target.address.ip, on: listener)
+        else { return nil }
+        return Flow(listener: listener.id, peer: target.address)
+    }
+
+    /// The name of a request is located: the first target that we can reach is taken.
+    func send(_ request: PendingRequest, to location: Location, at now: Instant) {
         if let server = request.server, server.isFinal { return }
-        guard case .name(_, let port) = request.forwarding.nextHop,
-            let address = addresses.first(where: {
-                identities.listener(request.forwarding.egress, family: $0.family, transport: .udp) != nil
-            })
-        else { return unreachable(request, "Name Does Not Resolve", at: now) }
-        // A name must not lead where an address would not be followed.
-        if request.forwarding.egress == .outside,
-            isInside(address) || identities.side(of: SocketAddress(address, port)) != nil
-        {
-            return unreachable(request, "Name Leads Inside", at: now)
+        guard case .targets(let targets) = location else {
+            return unreachable(request, "Name Does Not Resolve", at: now)
         }
-        send(request, to: SocketAddress(address, port), at: now)
+        let egress = request.forwarding.egress
+        // A name must not lead where an address would not be followed.
+        let allowed = targets.lazy.map(\.target.address).filter { address in
+            egress == .inside || !self.isInside(address.ip) && self.identities.side(of: address) == nil
+        }
+        guard !allowed.isEmpty else { return unreachable(request, "Name Leads Inside", at: now) }
+        for located in targets where allowed.contains(located.target.address) {
+            if let flow = flow(to: located.target, request.forwarding) { return send(request, on: flow, at: now) }
+        }
+        unreachable(request, "No Route To Next Hop", at: now)
     }
 
     private func unreachable(_ request: PendingRequest, _ reason: String, at now: Instant) {
@@ -245,18 +262,16 @@ extension ProxyCore {
     }
 
     /// Sends the request on: with a branch of its own, or as an ACK without a transaction.
-    private func send(_ request: PendingRequest, to address: SocketAddress, at now: Instant) {
+    private func send(_ request: PendingRequest, on flow: Flow, at now: Instant) {
         let arrival = request.arrival
-        guard
-            let listener = identities.listener(request.forwarding.egress, family: address.ip.family, transport: .udp),
-            !isForbidden(address.ip, on: listener)
-        else { return unreachable(request, "No Route To Next Hop", at: now) }
-        let flow = Flow(listener: listener.id, peer: address)
+        guard let listener = identities[flow.listener] else {
+            return unreachable(request, "No Route To Next Hop", at: now)
+        }
         let branch = transactions.newBranch(loop: transactions.loopHash(of: arrival.message))
         if arrival.message.method == .invite || arrival.message.isInDialog { relate(request, to: flow) }
-        var rewriter = RequestRewriter(request: request, out: listener, branch: branch, peer: address)
+        var rewriter = RequestRewriter(request: request, out: listener, branch: branch, peer: flow.peer)
         do {
-            rewriter.body = try anchored(request, to: address, family: address.ip.family, at: now)
+            rewriter.body = try anchored(request, to: flow.peer, family: flow.peer.ip.family, at: now)
         } catch {
             guard let server = request.server else {
                 // An ACK arrives in any case; the call whose answer it should have brought is over.

@@ -96,10 +96,12 @@ extension ProxyCore {
             failure = error
         }
         if server.egress == .inside, server.ingress == .outside, let listener = identities[server.flow.listener] {
-            _ = contacts.hideContacts(of: response, from: flow.peer.ip, as: listener, edits: &edits)
+            _ = contacts.hideContacts(
+                of: response, from: flow.peer.ip, as: listener, mode: contactMode(ofTrunk: server.trunk),
+                edits: &edits)
         }
         if server.method == .register, server.ingress == .inside {
-            register(response, of: server, at: now, &edits)
+            register(response, of: server, from: flow, at: now, &edits)
         }
         // §16.7 step 6: a 503 from downstream says nothing about us.
         if response.status == 503, case .response(_, let reason) = response.startLine {
@@ -113,6 +115,10 @@ extension ProxyCore {
         if let failure, let call = server.call, response.status >= 200 {
             hangUp(call, "the answer's media was refused: \(failure.reason)", at: now)
         }
+    }
+
+    private func contactMode(ofTrunk name: String) -> ContactMode {
+        directory.trunks.named(name)?.contact ?? .parameter
     }
 
     private func reason(of response: Message) -> String {
@@ -174,11 +180,13 @@ extension ProxyCore {
 
     /// Gives the PBX its own Contacts back, and remembers the binding (design §4).
     private func register(
-        _ response: Message, of server: ServerTransaction, at now: Instant, _ edits: inout MessageEdits
+        _ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant,
+        _ edits: inout MessageEdits
     ) {
         guard (200..<300).contains(response.status), let request = server.request else { return }
         let found = contacts.restoreBindings(in: response, sent: server.contacts, identities: identities, edits: &edits)
-        guard server.egress == .outside, let registrar = server.branches.last?.flow.peer.ip,
+        guard server.egress == .outside, let registrar = server.branches.last?.flow,
+            let listener = identities[registrar.listener],
             let to = request.header(.to), let value = NameAddress(to.value, in: request.bytes),
             let aor = URI(value.uri, in: request.bytes), aor.scheme == .sip || aor.scheme == .sips
         else { return }
@@ -193,7 +201,8 @@ extension ProxyCore {
                 .bind(
                     Binding(
                         token: contact.token, user: user, domain: domain, contact: contact.original,
-                        pbx: server.flow.peer, registrar: registrar,
+                        pbx: server.flow.peer, registrar: Target(listener.transport, registrar.peer),
+                        connection: flow.connection,
                         expires: seconds == 0 ? .zero : now + .seconds(Int64(min(seconds, 1 << 24))))))
         }
     }
@@ -215,8 +224,8 @@ extension ProxyCore {
     private func unbind(
         user: String, domain: String, but listed: [ContactMapping.RegisteredContact], at now: Instant
     ) {
-        for var binding in directory.bindings(domains: [domain], at: now)
-        where binding.user == user && !listed.contains(where: { $0.token == binding.token }) {
+        for var binding in directory.registrations.bindings(of: user, domain: domain, at: now)
+        where !listed.contains(where: { $0.token == binding.token }) {
             binding.expires = .zero
             publish(.bind(binding))
         }
@@ -231,14 +240,13 @@ extension ProxyCore {
         let asker = server.flow.peer.ip
         // Without a configured PBX, who has a live registration is one.
         guard
-            isPBX(asker)
-                || settings.pbxs.isEmpty
-                    && directory.allBindings.contains(where: { $0.pbx.ip == asker && $0.expires > now })
+            inside.isPBX(asker)
+                || settings.pbxs.isEmpty && directory.registrations.isPBX(asker, at: now)
         else { return }
         publish(.learn(domain: request.bytes.text(uri.host).lowercased(), address: peer, until: now + .seconds(600)))
     }
 
-    private func publish(_ update: DirectoryUpdate) {
+    func publish(_ update: DirectoryUpdate) {
         directory.apply(update)
         outputs.append(.directory(update))
     }

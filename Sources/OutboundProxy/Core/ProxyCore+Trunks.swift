@@ -53,7 +53,7 @@ extension ProxyCore {
     }
 
     /// Where a trunk's request without a token goes: the registrations of that user; else the trunk's PBXs, the default
-    /// ones, or the only PBX that registered there. The first that is there and alive gets it.
+    /// ones, the registrations of the AOR in To, or the only PBX that registered there. They are tried in this order.
     func destinations(
         of uri: URI, in message: Message, trunk: TrunkMatch, at now: Instant
     ) -> [RestoredTarget] {
@@ -68,30 +68,41 @@ extension ProxyCore {
         if isPBXTrunk, !settings.pbxs.isEmpty {
             return settings.pbxs.map { contacts.target(at: $0, uri, in: bytes) }
         }
+        let named = registrations(of: message.user(.to) ?? "", trunk, at: now)
+        if !named.isEmpty { return named.map { contacts.restored($0, keepingUserOf: uri, in: bytes) } }
         guard registered.count == 1 else { return [] }
         let bindings = directory.registrations.bindings(domain: trunk.domain, at: now)
         let own = bindings.first { $0.user == trunk.settings?.user } ?? bindings.min { $0.user < $1.user }
         return own.map { [contacts.restored($0, keepingUserOf: uri, in: bytes)] } ?? []
     }
 
-    /// The registrations that a request is for: those of the AOR that it names, else of the Contact; the last resort is
-    /// the AOR in To.
+    /// The registrations that a request is for: those of the AOR that its Request-URI names, else the one with such a
+    /// Contact; of several the one that To names.
     private func claims(of uri: URI, in message: Message, trunk: TrunkMatch, at now: Instant) -> [Binding] {
-        let registrations = directory.registrations
-        let wanted = message.wantedUsers(uri)
-        func own(_ bindings: [Binding]) -> [Binding] {
-            guard let user = trunk.settings?.user else { return bindings }
-            return bindings.filter { $0.user == user }
-        }
-        if let user = wanted.first {
-            let named = own(registrations.bindings(of: user, domain: trunk.domain, at: now))
-            if !named.isEmpty { return named }
-            let contacted = own(registrations.bindings(contactUser: user, domain: trunk.domain, at: now))
-            if !contacted.isEmpty {
-                return contacted.filter { wanted.contains($0.user) }.first.map { [$0] } ?? [contacted[0]]
-            }
-        }
-        return wanted.last.map { own(registrations.bindings(of: $0, domain: trunk.domain, at: now)) } ?? []
+        guard let user = uri.user(in: message.bytes).map({ message.bytes.text($0) }) else { return [] }
+        let named = registrations(of: user, trunk, at: now)
+        if !named.isEmpty { return named }
+        let contacted = directory.registrations.bindings(contactUser: user, domain: trunk.domain, at: now)
+            .filter { trunk.settings?.user == nil || $0.user == trunk.settings?.user }
+        guard contacted.count > 1, let to = message.user(.to) else { return Array(contacted.prefix(1)) }
+        return [contacted.first { $0.user == to } ?? contacted[0]]
+    }
+
+    /// The registrations of an AOR of the trunk.
+    private func registrations(of user: String, _ trunk: TrunkMatch, at now: Instant) -> [Binding] {
+        guard trunk.settings?.user == nil || trunk.settings?.user == user else { return [] }
+        return directory.registrations.bindings(of: user, domain: trunk.domain, at: now)
+    }
+
+    /// Keeps what a trunk's domain resolves to: its calls may come from any of these (design §3).
+    func note(_ location: Location, of query: LocationQuery, for requests: [PendingRequest], at now: Instant) {
+        guard case .targets(let targets) = location,
+            directory.wantsAddresses(of: query.host, at: now)
+                || requests.contains(where: { $0.arrival.message.method == .register && $0.forwarding.egress == .outside })
+        else { return }
+        let addresses = targets.map(\.target.address.ip)
+        guard Set(addresses) != Set(directory.addresses(of: query.host)) else { return }
+        publish(.resolved(domain: query.host, addresses: addresses))
     }
 
     // MARK: From inside
@@ -99,7 +110,7 @@ extension ProxyCore {
     /// The trunk that a request of the PBX goes to: the one whose domain its Route, its Request-URI or its From names
     /// (design §10), else the one that the address belongs to; of several accounts the one that sends.
     func outboundTrunk(
-        of message: Message, next uri: URI, to hop: Forwarding.NextHop
+        of message: Message, next uri: URI
     ) -> (name: String, settings: TrunkSettings?) {
         let domain = message.bytes.text(uri.host).lowercased()
         guard !directory.trunks.isEmpty else { return (domain, nil) }
@@ -113,8 +124,8 @@ extension ProxyCore {
             let settings = account(of: message, among: directory.trunks.trunks(domain: name), domain: name)
             return (settings?.name ?? name, settings)
         }
-        if case .address(let address) = hop {
-            let trunks = directory.configuredTrunks(at: address.ip)
+        if let address = uri.address(in: message.bytes) {
+            let trunks = directory.configuredTrunks(at: address)
             if let first = trunks.first {
                 let settings = account(of: message, among: trunks, domain: first.domain)
                 return (settings?.name ?? domain, settings)

@@ -9,6 +9,7 @@ public final class ProxyCore {
     let settings: ProxySettings
     let identities: Identities
     let media: any MediaAnchoring
+    let inside: InsideAddresses
     let contacts: ContactMapping
     public internal(set) var counters = ProxyCounters()
 
@@ -18,7 +19,7 @@ public final class ProxyCore {
     /// How many calls each outside address has with us: a peer of a call is no stranger.
     var callPeers: [IPAddress: Int] = [:]
     var directory: Directory
-    var names = NameCache()
+    var locations = LocationTable()
     var outputs: [ProxyOutput] = []
     private var timers = DeadlineQueue<TimedObject>()
     private var strangers: SourceBudget
@@ -35,8 +36,8 @@ public final class ProxyCore {
         case server(ServerTransaction)
         case client(ClientTransaction)
         case call(Call)
-        /// A name that the resolver should have answered by then.
-        case name(String)
+        /// A question that the resolver should have answered by then.
+        case location(OpenLocation)
     }
 
     /// How often a call is looked at: one that has ended is let go of by then.
@@ -49,7 +50,8 @@ public final class ProxyCore {
         self.settings = settings
         self.media = media
         identities = Identities(settings.listeners)
-        contacts = ContactMapping(codec: tokens, insideNetworks: settings.insideNetworks)
+        inside = InsideAddresses(settings)
+        contacts = ContactMapping(codec: tokens, inside: inside)
         transactions = TransactionTable(hash: hash)
         directory = Directory(trunks: settings.trunks)
         strangers = SourceBudget(rate: settings.strangerRate, burst: settings.strangerRate, hash: hash)
@@ -94,7 +96,8 @@ public final class ProxyCore {
             case .client(let transaction): handleTimeout(of: transaction, at: now)
             case .call(let call): handleTimeout(of: call, at: now)
             case .sweep: sweep(at: now)
-            case .name(let name): if names.isPending(name) { resolved(name, addresses: [], at: now) }
+            case .location(let location):
+                if locations.isOpen(location) { located(location.query, .unavailable, at: now) }
             }
         }
     }
@@ -102,11 +105,13 @@ public final class ProxyCore {
     /// Forgets what has run out, and gives memory back after a rush; goes on for as long as there is anything.
     private func sweep(at now: Instant) {
         directory.sweep(at: now)
-        names.sweep(at: now)
+        locations.sweep(at: now)
         if transactions.shrink() { shrinksLeft = Self.shrinksAfterRush }
         if shrinksLeft > 0 {
             shrinksLeft -= 1
             calls.shrink()
+            callsBySession.shrink()
+            callPeers.shrink()
             timers.shrink()
             outputs.append(.shrunk)
         }
@@ -123,12 +128,16 @@ public final class ProxyCore {
         timers.schedule(.sweep, at: now + .seconds(30))
     }
 
-    /// A name that ``ProxyOutput/resolve(name:)`` asked for; no addresses: it has none, or nobody answered.
-    public func resolved(_ name: String, addresses: [IPAddress], at now: Instant) {
-        for pending in names.resolved(name, addresses: addresses, at: now) {
-            send(pending, toOneOf: addresses, at: now)
-        }
+    /// What became of a ``ProxyOutput/locate(_:)``. May be called while its output is being carried out.
+    public func located(_ query: LocationQuery, _ location: Location, at now: Instant) {
+        let requests = locations.close(query, location, at: now)
+        note(location, of: query, for: requests, at: now)
+        for request in requests { send(request, to: location, at: now) }
+        keepSweeping(from: now)
     }
+
+    /// A connection that ``ProxyOutput/open(_:)`` asked for is there.
+    public func flowOpened(_ flow: Flow, at now: Instant) {}
 
     /// What another shard saw, or what a configured trunk's domain resolves to.
     public func apply(_ update: DirectoryUpdate) {
@@ -159,7 +168,7 @@ public final class ProxyCore {
     public var transactionCount: Int { transactions.count }
     public var callCount: Int { calls.count }
     public var callSummaries: [CallSummary] { calls.all.map(\.summary) }
-    public var bindings: [Binding] { directory.allBindings.sorted { $0.user < $1.user } }
+    public var bindings: [Binding] { directory.registrations.all.sorted { $0.user < $1.user } }
     public var trunkSummaries: [TrunkSummary] { directory.summaries }
 
     // MARK: Shared by the extensions
@@ -195,12 +204,13 @@ public final class ProxyCore {
         timers.schedule(.call(call), at: min(call.deadline, now + Self.callCheck))
     }
 
-    func schedule(_ name: String, at now: Instant) { timers.schedule(.name(name), at: now + NameCache.patience) }
+    func schedule(_ location: OpenLocation, at now: Instant) {
+        timers.schedule(.location(location), at: now + LocationTable.patience)
+    }
 
     /// Whether the source is an ITSP of ours, or the peer of a call: such are not limited as strangers are.
     private func isKnown(_ address: IPAddress, at now: Instant) -> Bool {
-        callPeers[address] != nil || directory.configuredTrunk(at: address, user: nil) != nil
-            || !directory.learnedDomains(at: address, now: now).isEmpty
+        callPeers[address] != nil || directory.isTrunk(address, at: now)
     }
 
     private func isResponse(_ bytes: [UInt8]) -> Bool {

@@ -4,8 +4,11 @@ public import NetworkTypes
 public enum ProxyOutput: Sendable {
     /// Send the octets on the flow.
     case send([UInt8], Flow)
-    /// Look the name's addresses up, and tell ``ProxyCore/resolved(_:addresses:at:)``.
-    case resolve(name: String)
+    /// Find out where a name leads (RFC 3263), and tell ``ProxyCore/located(_:_:at:)``: at once, or within its patience.
+    case locate(LocationQuery)
+    /// Open a connection to the flow's peer, unless there is one, and tell ``ProxyCore/flowOpened(_:at:)``; or
+    /// ``ProxyCore/transportFailed(_:at:)``. Nothing is sent on it yet.
+    case open(Flow)
     /// A binding was seen or has gone; other shards must know it too.
     case directory(DirectoryUpdate)
     /// Something an admin wants to know.

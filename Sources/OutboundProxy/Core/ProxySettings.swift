@@ -32,11 +32,14 @@ public struct Listener: Hashable, Sendable {
 /// A PBX that calls go to which no registration claims: where it is and what its Request-URI is like.
 public struct PBXSettings: Hashable, Sendable {
     public let host: String
-    public let port: UInt16
+    /// nil: by RFC 3263, which for an address means the transport's own.
+    public let port: UInt16?
+    public let transport: TransportProtocol
 
-    public init(host: String, port: UInt16) {
+    public init(host: String, port: UInt16? = nil, transport: TransportProtocol = .udp) {
         self.host = host
         self.port = port
+        self.transport = transport
     }
 }
 
@@ -67,10 +70,15 @@ public struct TrunkSettings: Hashable, Sendable {
     /// Where its calls go that no registration claims, before the default ones; several are tried in this order.
     public var pbxs: [PBXSettings]
     public var contact: ContactMode
+    /// How requests go to it where their URI does not say; nil: as DNS says, UDP to an address (RFC 3263 §4.1).
+    public var transport: TransportProtocol?
+    /// How often each of its targets is asked whether it is alive; nil: never.
+    public var qualify: Duration?
 
     public init(
         name: String, domain: String, user: String? = nil, networks: [IPNetwork] = [], mediaNetworks: [IPNetwork] = [],
-        isNAT: Bool = false, trustsUDP: Bool = true, pbxs: [PBXSettings] = [], contact: ContactMode = .parameter
+        isNAT: Bool = false, trustsUDP: Bool = true, pbxs: [PBXSettings] = [], contact: ContactMode = .parameter,
+        transport: TransportProtocol? = nil, qualify: Duration? = nil
     ) {
         self.name = name
         self.domain = domain.lowercased()
@@ -81,6 +89,8 @@ public struct TrunkSettings: Hashable, Sendable {
         self.trustsUDP = trustsUDP
         self.pbxs = pbxs
         self.contact = contact
+        self.transport = transport
+        self.qualify = qualify
     }
 }
 

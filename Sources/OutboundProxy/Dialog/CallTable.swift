@@ -7,7 +7,7 @@ struct CallTable {
     private(set) var count = 0
 
     /// Gives back the memory of a time with many more calls.
-    mutating func shrink() { byCallID = Dictionary(uniqueKeysWithValues: byCallID.map { ($0.key, $0.value) }) }
+    mutating func shrink() { byCallID.shrink() }
 
     /// How many calls have that Call-ID.
     func count(callID: ArraySlice<UInt8>) -> Int { byCallID[Array(callID)]?.count ?? 0 }

@@ -31,8 +31,10 @@ struct RequestRewriter {
         addRecordRoutes(&edits, contacts)
         countHop(&edits)
         if request.arrival.side == .inside, out.side == .outside {
+            let mode = forwarding.trunkSettings?.contact ?? .parameter
             sentContacts = contacts.hideContacts(
-                of: message, from: request.arrival.flow.peer.ip, as: out, edits: &edits)
+                of: message, from: request.arrival.flow.peer.ip, as: out, mode: mode, edits: &edits)
+            if message.method == .register { rewritePath(&edits, contacts, mode) }
         }
         nameTrunk(&edits)
         if let body { BodyEdit.replace(with: body, in: message, edits: &edits) }
@@ -88,16 +90,33 @@ struct RequestRewriter {
         let ingress = request.arrival.listener
         let isDouble = ingress.id != out.id
         let callID = message.bytes[message.callID]
-        let inner = ingress.side == .inside ? request.arrival.flow.peer : peer
+        let inner =
+            ingress.side == .inside
+            ? TokenRoute(side: .inside, transport: ingress.transport, flow: request.arrival.flow)
+            : TokenRoute(side: .inside, transport: out.transport, flow: Flow(listener: out.id, peer: peer))
         // Ours are the first values, wherever in the message the others stand.
         edits.insert(at: message.header(.recordRoute)?.line.lowerBound ?? top) { text in
             for listener in isDouble ? [out, ingress] : [out] {
                 text.append(contentsOf: "Record-Route: ".utf8)
                 text.append(
                     contentsOf: contacts.recordRoute(
-                        listener, isDouble: isDouble, peer: listener.side == .outside ? inner : nil, callID: callID))
+                        listener, isDouble: isDouble, inner: listener.side == .outside ? inner : nil, callID: callID))
                 text.append(contentsOf: "\r\n".utf8)
             }
+        }
+    }
+
+    /// Our Path on top where the trunk wants one and the PBX supports it (RFC 3327 §5.2). It names one Contact, so a
+    /// request about several has none, and their parameters must do.
+    private func rewritePath(_ edits: inout MessageEdits, _ contacts: ContactMapping, _ mode: ContactMode) {
+        contacts.hidePath(of: message, edits: &edits)
+        guard mode == .path, sentContacts.count == 1, let token = sentContacts.first?.token,
+            message.lists("path", in: .supported)
+        else { return }
+        edits.insert(at: message.header(.path)?.line.lowerBound ?? top) { text in
+            text.append(contentsOf: "Path: ".utf8)
+            text.append(contentsOf: contacts.path(out, token: token))
+            text.append(contentsOf: "\r\n".utf8)
         }
     }
 

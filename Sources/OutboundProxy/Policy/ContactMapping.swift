@@ -9,12 +9,23 @@ struct RestoredTarget {
     var domain: String?
     var user: String?
     /// Where it is, when the URI does not say so or is not to be followed.
-    var hop: SocketAddress?
+    var hop: Forwarding.NextHop?
 }
 
 extension RestoredTarget {
-    /// The Contact of a binding.
-    init(_ binding: Binding, uri: [UInt8]) { self.init(uri: uri, domain: binding.domain, user: binding.user) }
+    /// The Contact of a binding; one that is written as a name is where the PBX's REGISTER came from.
+    init(_ binding: Binding, uri: [UInt8]) {
+        self.init(uri: uri, domain: binding.domain, user: binding.user)
+        guard let parts = URI(0..<uri.count, in: uri), parts.address(in: uri) == nil else { return }
+        let transport = parts.scheme == .sips ? .tls : parts.transport(in: uri) ?? .udp
+        let port = transport == .udp ? binding.pbx.port : parts.port ?? transport.defaultPort
+        hop = .target(Target(transport, SocketAddress(binding.pbx.ip, port)))
+    }
+
+    /// Whether there is nothing but a name to go by.
+    var isNamed: Bool {
+        hop == nil && URI(0..<uri.count, in: uri).map { $0.address(in: uri) == nil } ?? false
+    }
 }
 
 /// Inside Contacts leave as URIs of our own with a token, and come back as what they were (design §4).
@@ -34,7 +45,7 @@ struct ContactMapping {
 
     /// Records the edits that replace the message's inside Contacts; what was replaced is returned.
     ///
-    /// Only URIs that name an inside address are replaced: others lead where they lead.
+    /// Only URIs that name an inside address, or a PBX's configured name, are replaced: others lead where they lead.
     func hideContacts(
         of message: Message, from source: IPAddress, as listener: Listener, mode: ContactMode,
         edits: inout MessageEdits
@@ -43,7 +54,7 @@ struct ContactMapping {
         var sent: [ServerTransaction.SentContact] = []
         for range in message.values(.contact) {
             guard let value = NameAddress(range, in: bytes), let uri = URI(value.uri, in: bytes),
-                let address = uri.address(in: bytes), address == source || inside.contains(address),
+                namesInside(uri, in: bytes, from: source),
                 let token = token(for: Array(bytes[value.uri]), in: message)
             else { continue }
             let replacement = hidden(uri, in: bytes, token: token, as: listener, mode: mode)
@@ -61,6 +72,11 @@ struct ContactMapping {
             sent.append(.init(original: Array(bytes[value.uri]), sent: replacement, token: token, expires: expires))
         }
         return sent
+    }
+
+    private func namesInside(_ uri: URI, in bytes: [UInt8], from source: IPAddress) -> Bool {
+        if let address = uri.address(in: bytes) { return address == source || inside.contains(address) }
+        return inside.isPBX(named: uri.host, in: bytes)
     }
 
     private func token(for uri: [UInt8], in message: Message) -> [UInt8]? {
@@ -124,18 +140,14 @@ struct ContactMapping {
         return inside.contains(address)
     }
 
-    /// Our Record-Route value for the side of `listener`; outside it carries the dialog's token.
-    func recordRoute(_ listener: Listener, isDouble: Bool, peer: SocketAddress?, callID: ArraySlice<UInt8>) -> [UInt8] {
+    /// Our Record-Route value for the side of `listener`; outside it carries the dialog's token, for its `inner` hop.
+    func recordRoute(_ listener: Listener, isDouble: Bool, inner: TokenRoute?, callID: ArraySlice<UInt8>) -> [UInt8] {
         var out = Array("<sip:".utf8)
         out.reserveCapacity(160)
         appendAddress(of: listener, to: &out)
         out.append(contentsOf: ";lr".utf8)
         if isDouble { out.append(contentsOf: ";r2=on".utf8) }
-        if let peer {
-            let route = TokenRoute(
-                side: .inside, transport: listener.transport, flow: Flow(listener: listener.id, peer: peer))
-            if let token = codec.token(for: .route(route), callID: callID) { append(token: token, to: &out) }
-        }
+        if let inner, let token = codec.token(for: .route(inner), callID: callID) { append(token: token, to: &out) }
         out.append(UInt8(ascii: ">"))
         return out
     }
@@ -207,24 +219,25 @@ struct ContactMapping {
     func restored(party: Call.Party) -> RestoredTarget? {
         guard let uri = URI(0..<party.target.count, in: party.target) else { return nil }
         let isLiteral = uri.address(in: party.target) != nil
-        return RestoredTarget(uri: party.target, hop: isLiteral ? nil : party.flow.peer)
+        return RestoredTarget(uri: party.target, hop: isLiteral ? nil : .flow(party.flow))
     }
 
     /// A URI of ours without a usable token, in a dialog whose route tells where its inside peer is.
-    func restored(_ uri: URI, in message: Message, at peer: SocketAddress) -> RestoredTarget {
+    func restored(_ uri: URI, in message: Message, at peer: Target) -> RestoredTarget {
         var out = Array("sip:".utf8)
         if let userInfo = uri.userInfo {
             out.append(contentsOf: message.bytes[userInfo])
             out.append(UInt8(ascii: "@"))
         }
-        out.append(contentsOf: peer.description.utf8)
+        out.append(contentsOf: peer.address.description.utf8)
+        if peer.transport != .udp { out.append(contentsOf: ";transport=\(peer.transport)".utf8) }
         return RestoredTarget(uri: out)
     }
 
     /// A Request-URI that is not ours and stays, in a dialog whose route tells where its inside peer is: the PBX wrote
     /// a name into its Contact.
-    func unchanged(_ uri: URI, in message: Message, at peer: SocketAddress) -> RestoredTarget {
-        RestoredTarget(uri: Array(message.bytes[uri.range]), hop: peer)
+    func unchanged(_ uri: URI, in message: Message, at peer: Target) -> RestoredTarget {
+        RestoredTarget(uri: Array(message.bytes[uri.range]), hop: .target(peer))
     }
 
     /// A call for nobody in particular, sent to a configured PBX.
@@ -234,24 +247,27 @@ struct ContactMapping {
             out.append(contentsOf: bytes[userInfo])
             out.append(UInt8(ascii: "@"))
         }
-        let isLiteral6 = IPAddress(pbx.host)?.family == .v6
-        out.append(contentsOf: (isLiteral6 ? "[\(IPAddress(pbx.host)?.description ?? "")]" : pbx.host).utf8)
-        if pbx.port != 5060 {
+        let address = IPAddress(pbx.host)
+        out.append(contentsOf: (address?.family == .v6 ? "[\(pbx.host)]" : pbx.host).utf8)
+        // A port asks for a name's addresses, where DNS would say more without (RFC 3263 §4.2).
+        if let port = pbx.port, address == nil || port != pbx.transport.defaultPort {
             out.append(UInt8(ascii: ":"))
-            out.appendDecimal(pbx.port)
+            out.appendDecimal(port)
         }
+        if pbx.transport != .udp { out.append(contentsOf: ";transport=\(pbx.transport)".utf8) }
         return RestoredTarget(uri: out)
     }
 
     /// Where the inside peer of a dialog is, by the token in the Route that led here.
-    func routePeer(_ routes: RouteProcessing, in message: Message) -> SocketAddress? {
+    func routePeer(_ routes: RouteProcessing, in message: Message) -> Target? {
         // A strict router has put our Route into the Request-URI.
         for range in (routes.strictTarget == nil ? [] : [message.requestURI]) + routes.popped.map(\.uri) {
             guard let uri = URI(range, in: message.bytes),
                 let token = uri.parameters.first(Self.parameter, in: message.bytes)?.value,
                 case .route(let route)? = codec.content(of: message.bytes[token], callID: message.bytes[message.callID])
             else { continue }
-            return route.flow.peer
+            // Another connection may have its number after a restart.
+            return Target(route.transport, route.flow.peer)
         }
         return nil
     }

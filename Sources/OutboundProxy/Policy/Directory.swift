@@ -11,13 +11,15 @@ public struct Binding: Hashable, Sendable {
     public var contact: [UInt8]
     /// Where the PBX's REGISTER came from.
     public var pbx: SocketAddress
-    /// Where the registrar answered from.
-    public var registrar: IPAddress
+    /// The target that took the registration: the trunk's calls go there first (design §5).
+    public var registrar: Target
+    /// The connection that it was made on, on stream transports; 0 elsewhere.
+    public var connection: UInt32
     public var expires: Instant
 
     public init(
-        token: [UInt8], user: String, domain: String, contact: [UInt8], pbx: SocketAddress, registrar: IPAddress,
-        expires: Instant
+        token: [UInt8], user: String, domain: String, contact: [UInt8], pbx: SocketAddress, registrar: Target,
+        connection: UInt32 = 0, expires: Instant
     ) {
         self.token = token
         self.user = user
@@ -25,6 +27,7 @@ public struct Binding: Hashable, Sendable {
         self.contact = contact
         self.pbx = pbx
         self.registrar = registrar
+        self.connection = connection
         self.expires = expires
     }
 }
@@ -64,7 +67,7 @@ struct Directory {
         switch update {
         case .bind(let binding):
             registrations.set(binding)
-            if binding.expires > .zero { learned[binding.registrar, default: []].insert(binding.domain) }
+            if binding.expires > .zero { learned[binding.registrar.address.ip, default: []].insert(binding.domain) }
         case .learn(let domain, let address, let until):
             answered[domain, default: [:]][address] = max(answered[domain]?[address] ?? .zero, until)
             learned[address, default: []].insert(domain)

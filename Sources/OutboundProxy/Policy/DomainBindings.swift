@@ -19,7 +19,7 @@ struct DomainBindings {
     mutating func add(_ binding: Binding, _ key: Key, contactUser: String) {
         tally.add(binding.expires)
         pbxs[binding.pbx, default: Tally()].add(binding.expires)
-        registrars[binding.registrar, default: Tally()].add(binding.expires)
+        registrars[binding.registrar.address.ip, default: Tally()].add(binding.expires)
         users[binding.user, default: []].insert(key)
         contactUsers[contactUser, default: []].insert(key)
     }
@@ -27,7 +27,7 @@ struct DomainBindings {
     /// Whether others are left.
     mutating func remove(_ binding: Binding, _ key: Key, contactUser: String) -> Bool {
         if pbxs[binding.pbx]?.remove() == false { pbxs[binding.pbx] = nil }
-        if registrars[binding.registrar]?.remove() == false { registrars[binding.registrar] = nil }
+        if registrars[binding.registrar.address.ip]?.remove() == false { registrars[binding.registrar.address.ip] = nil }
         if users[binding.user]?.take(key) == true { users[binding.user] = nil }
         if contactUsers[contactUser]?.take(key) == true { contactUsers[contactUser] = nil }
         return tally.remove()

@@ -7,6 +7,14 @@ struct Identities {
     /// Places in ``listeners``.
     private let ours: [SocketAddress: Int]
     private let hasTrunkPorts: Bool
+    /// By side and demanded transport: see ``reach(_:_:)``.
+    private let reaches: [Reach]
+
+    /// What we can send by to a name.
+    struct Reach {
+        let transports: [TransportProtocol]
+        let families: [IPAddress.Family]
+    }
 
     init(_ listeners: [Listener]) {
         self.listeners = listeners
@@ -17,6 +25,9 @@ struct Identities {
             ours[listener.advertised] = place
         }
         self.ours = ours
+        reaches = Side.allCases.flatMap { side in
+            Self.demands.map { Self.reach(listeners.filter { $0.side == side }, $0) }
+        }
     }
 
     subscript(id: ListenerID) -> Listener? {
@@ -44,6 +55,27 @@ struct Identities {
     func isOurs(_ via: Via, in bytes: [UInt8]) -> Bool {
         guard let address = via.address(in: bytes) else { return false }
         return ours[SocketAddress(address, via.port ?? 5060)] != nil
+    }
+
+    /// Whether we speak the transport anywhere.
+    func speaks(_ transport: TransportProtocol) -> Bool { listeners.contains { $0.transport == transport } }
+
+    /// The transports and families that a name on `side` may be located for. TLS is used only where it is demanded: a
+    /// peer that offers it may want a certificate of ours.
+    func reach(_ side: Side, _ demanded: TransportProtocol?) -> Reach {
+        reaches[Int(side.rawValue) * Self.demands.count + (demanded.map { Int($0.rawValue) + 1 } ?? 0)]
+    }
+
+    private static let demands: [TransportProtocol?] = [nil] + TransportProtocol.allCases
+
+    private static func reach(_ listeners: [Listener], _ demanded: TransportProtocol?) -> Reach {
+        // RFC 3263 §4.1: TCP before UDP, where DNS leaves it to us.
+        let order: [TransportProtocol] = demanded.map { [$0] } ?? [.tcp, .udp]
+        let transports = order.filter { transport in listeners.contains { $0.transport == transport } }
+        let families = IPAddress.Family.allCases.filter { family in
+            listeners.contains { $0.local.ip.family == family && transports.contains($0.transport) }
+        }
+        return Reach(transports: transports, families: families)
     }
 
     /// The listener that sends to addresses of that family: the trunk's own, where it has one.

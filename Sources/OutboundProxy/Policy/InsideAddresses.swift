@@ -4,15 +4,15 @@ import NetworkTypes
 struct InsideAddresses {
     private let networks: [IPNetwork]
     private let pbxs: Set<IPAddress>
-    /// Whether a PBX is configured by name: it may have any inside address.
-    private let hasNamedPBX: Bool
+    /// The names of PBXs that are configured by name: these may have any inside address.
+    private let names: Set<String>
 
     init(_ settings: ProxySettings) {
         networks = settings.insideNetworks
         let hosts = settings.pbxs + settings.trunks.flatMap(\.pbxs)
         let addresses = hosts.map { IPAddress($0.host) }
         pbxs = Set(addresses.compactMap { $0?.embedded })
-        hasNamedPBX = addresses.contains(nil)
+        names = Set(zip(hosts, addresses).filter { $0.1 == nil }.map { $0.0.host.lowercased() })
     }
 
     func contains(_ address: IPAddress) -> Bool {
@@ -21,5 +21,10 @@ struct InsideAddresses {
     }
 
     /// Whether a configured PBX has the address, or may have it.
-    func isPBX(_ address: IPAddress) -> Bool { hasNamedPBX || pbxs.contains(address.embedded) }
+    func isPBX(_ address: IPAddress) -> Bool { !names.isEmpty || pbxs.contains(address.embedded) }
+
+    /// Whether a configured PBX has the name.
+    func isPBX(named host: Range<Int>, in bytes: [UInt8]) -> Bool {
+        !names.isEmpty && names.contains(bytes.text(host).lowercased())
+    }
 }

@@ -23,7 +23,7 @@ struct Registrations {
     mutating func set(_ binding: Binding) {
         if let last = tokens[binding.token]?[binding.domain]?[binding.user] {
             remove(last)
-            isLoose = isLoose || last.expires > binding.expires || last.registrar != binding.registrar
+            isLoose = isLoose || last.expires > binding.expires || last.registrar.address.ip != binding.registrar.address.ip
         }
         if binding.expires > .zero { add(binding) }
     }
@@ -88,20 +88,22 @@ struct Registrations {
 
     /// The live bindings of the AOR, the longest-lived first.
     func bindings(of user: String, domain: String, at now: Instant) -> [Binding] {
-        bindings(domains[domain]?.users[user] ?? [], domain: domain, at: now)
+        (domains[domain]?.users[user] ?? []).compactMap { tokens[$0.token]?[domain]?[$0.user] }
+            .filter { $0.expires > now }.sorted { $1.expires < $0.expires }
     }
 
     /// Whether the AOR has a binding.
     func has(user: String, domain: String) -> Bool { domains[domain]?.users[user] != nil }
 
-    /// The live bindings of the domain whose Contact has the user.
+    /// The live bindings of the domain whose Contact has the user; some of them where there are very many.
     func bindings(contactUser: String, domain: String, at now: Instant) -> [Binding] {
         bindings(domains[domain]?.contactUsers[contactUser] ?? [], domain: domain, at: now)
     }
 
     /// The live bindings of the domain, or some of them where there are very many.
     func bindings(domain: String, at now: Instant) -> [Binding] {
-        bindings(domains[domain]?.users.values.lazy.joined() ?? [], domain: domain, at: now)
+        guard let users = domains[domain]?.users else { return [] }
+        return bindings(users.values.lazy.joined(), domain: domain, at: now)
     }
 
     private func bindings(_ keys: some Sequence<DomainBindings.Key>, domain: String, at now: Instant) -> [Binding] {

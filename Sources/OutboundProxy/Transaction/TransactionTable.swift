@@ -9,8 +9,7 @@ struct TransactionTable {
     private var serial: UInt64
     /// What requests and responses that transactions keep come to, in octets.
     private(set) var octets = 0
-    /// The most transactions since the tables were made or last shrunk.
-    private var peak = 0
+    private var highWater = HighWater()
 
     /// `hash` keys the branches: nobody else can predict them, and a response with a guessed one finds nothing.
     init(hash: KeyedHash) {
@@ -22,10 +21,9 @@ struct TransactionTable {
 
     /// Gives back the memory of a rush that is over; false when there is nothing to give.
     mutating func shrink() -> Bool {
-        guard peak >= 1024, count < peak / 8 else { return false }
-        peak = count
-        servers = Dictionary(uniqueKeysWithValues: servers.map { ($0.key, $0.value) })
-        clients = Dictionary(uniqueKeysWithValues: clients.map { ($0.key, $0.value) })
+        guard highWater.hasEbbed(to: count) else { return false }
+        servers.shrink()
+        clients.shrink()
         return true
     }
 
@@ -35,12 +33,12 @@ struct TransactionTable {
     mutating func add(_ transaction: ServerTransaction) {
         servers[transaction.key] = transaction
         octets += transaction.weight
-        peak = max(peak, count)
+        highWater.note(count)
     }
 
     mutating func add(_ transaction: ClientTransaction) {
         clients[transaction.key] = transaction
-        peak = max(peak, count)
+        highWater.note(count)
     }
 
     mutating func remove(_ transaction: ServerTransaction) {

@@ -30,7 +30,9 @@ public enum ProxyCheck {
         while core.hasOutputs {
             for output in core.takeOutputs() {
                 switch output {
-                case .resolve(let name): core.resolved(name, addresses: [IPAddress(v4: 0xcb00_710a)], at: now)
+                case .locate(let query):
+                    let address = SocketAddress(IPAddress(v4: 0xcb00_710a), query.port ?? 5060)
+                    core.located(query, .targets([LocatedTarget(Target(.udp, address))]), at: now)
                 case .send(let bytes, _):
                     guard let sent = try? MessageParser.parse(datagram: bytes) else {
                         preconditionFailure("what leaves can be read")

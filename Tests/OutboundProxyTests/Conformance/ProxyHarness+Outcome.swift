@@ -14,7 +14,7 @@ extension ProxyHarness {
     /// What comes of a message and of its retransmission, when every name it makes us look up is an outside host.
     func outcome(of bytes: [UInt8], on side: Side = .inside, from source: SocketAddress? = nil) -> (Outcome, [Sent]) {
         var sent = receive(bytes, on: side, from: source)
-        while let name = resolving.popLast() { sent += resolve(name, ["203.0.113.10"]) }
+        while let name = resolving.last { sent += resolve(name, ["203.0.113.10"]) }
         guard let first = sent.first else { return (.dropped, sent) }
         return (first.isRequest ? .forwarded : .refused(first.status), sent)
     }
