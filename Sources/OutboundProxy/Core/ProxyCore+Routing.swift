@@ -111,6 +111,7 @@ extension ProxyCore {
     private func fromStranger(_ arrival: Arrival, _ uri: URI) -> Verdict {
         let message = arrival.message
         guard message.defect == nil, message.method != .ack, identities.side(of: uri, in: message.bytes) == .outside,
+            uri.parameters.first(ContactMapping.parameter, in: message.bytes) == nil,
             contacts.token(in: uri, message.bytes) == nil, !message.has(.route),
             strangerAnswers.take(arrival.flow.peer.ip, at: arrival.now)
         else { return .drop(\.droppedUnadmitted) }
