@@ -29,6 +29,7 @@ let package = Package(
         .systemLibrary(name: "CEvent", pkgConfig: "libevent", providers: [.apt(["libevent-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSRTP", pkgConfig: "libsrtp2", providers: [.apt(["libsrtp2-dev"])]),
+        .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .target(name: "CShims"),
 
         // Plain values and protocols: bytes in, meaning out.
@@ -36,6 +37,7 @@ let package = Package(
         .target(name: "SIP", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "SDP", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "RTP", dependencies: ["NetworkTypes"], swiftSettings: pure),
+        .target(name: "DNS", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
 
         // Policy: decisions without I/O.
@@ -44,6 +46,8 @@ let package = Package(
 
         // The outside world.
         .target(name: "Reactor", dependencies: ["CEvent", "CShims", "NetworkTypes"], swiftSettings: strict),
+        .target(
+            name: "Resolver", dependencies: ["CAres", "DNS", "NetworkTypes", "Reactor"], swiftSettings: strict),
         .target(
             name: "Config",
             dependencies: ["NetworkTypes", .product(name: "Yams", package: "Yams")],
@@ -54,7 +58,7 @@ let package = Package(
         .executableTarget(
             name: "sallyport",
             dependencies: [
-                "NetworkTypes", "SIP", "TLS", "OutboundProxy", "MediaRelay", "Reactor", "Config", "Admin",
+                "NetworkTypes", "SIP", "TLS", "OutboundProxy", "MediaRelay", "Reactor", "Resolver", "Config", "Admin",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -77,6 +81,10 @@ let package = Package(
         .executableTarget(
             name: "ParserBench", dependencies: ["CAllocationCounter", "SIP"], path: "Bench/ParserBench",
             swiftSettings: strict),
+        .executableTarget(
+            name: "ResolverBench",
+            dependencies: ["CAllocationCounter", "DNS", "NetworkTypes", "Reactor", "Resolver"],
+            path: "Bench/ResolverBench", swiftSettings: strict),
         .target(name: "CAllocationCounter", path: "Bench/CAllocationCounter"),
 
         .target(
@@ -102,6 +110,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ReactorTests", dependencies: ["Reactor", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "DNSTests", dependencies: ["DNS", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "ResolverTests", dependencies: ["DNS", "NetworkTypes", "Reactor", "Resolver", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "ConfigTests",
             dependencies: ["Config", "NetworkTypes", "TestSupport"],
@@ -122,6 +134,10 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["sallyport", "OutboundProxy", "MediaRelay", "TLS", "NetworkTypes"],
+            path: "Tests/Simulation", swiftSettings: strict),
         .testTarget(
             name: "EndToEnd",
             dependencies: [

@@ -67,6 +67,13 @@ extension MetricsText {
         add("messages_received_total", .counter, "SIP messages received.", status.messages.received)
         add("messages_sent_total", .counter, "SIP messages sent.", status.messages.sent)
         add("messages_dropped_total", "SIP messages dropped.", by: "cause", status.messages.dropped)
+        add("connections", .gauge, "Stream connections now.", status.connections.now)
+        add("connections_limit", .gauge, "Stream connections allowed at once.", status.connections.limit)
+        add("connections_accepted_total", .counter, "Stream connections accepted.", status.connections.accepted)
+        add("connections_opened_total", .counter, "Stream connections opened.", status.connections.opened)
+        add(
+            "connections_failed_total", "Stream connections refused, failed or closed by us.", by: "cause",
+            status.connections.failed)
         add("media_sessions", .gauge, "Relay sessions now.", status.media.sessions)
         add("media_ports_used", .gauge, "Media ports in use.", status.media.portsUsed)
         add("media_ports_free", .gauge, "Media ports free.", status.media.portsFree)

@@ -9,12 +9,19 @@ public enum StatusPage {
             table.add(["listening", "\(listener.side) \(listener.transport) \(listener.address)"])
         }
         let (calls, messages, media) = (status.calls, status.messages, status.media)
+        let connections = status.connections
         table.add(["calls", "\(calls.now) now, \(calls.total) in all, at most \(calls.limit)"])
         table.add(["calls failed", counts(calls.failed)])
         table.add(["registrations", "\(status.registrations)"])
         table.add(["transactions", "\(status.transactions)"])
         table.add(["messages", "\(messages.received) received, \(messages.sent) sent"])
         table.add(["messages dropped", counts(messages.dropped)])
+        table.add([
+            "connections",
+            "\(connections.now) now, \(connections.accepted) accepted, \(connections.opened) opened, "
+                + "at most \(connections.limit)",
+        ])
+        table.add(["connections failed", counts(connections.failed)])
         table.add(["media", "\(media.sessions) sessions, \(media.packets) packets, \(octets(media.bytes))"])
         table.add(["media dropped", counts(media.dropped)])
         table.add(["media ports", "\(media.portsUsed) used, \(media.portsFree) free"])

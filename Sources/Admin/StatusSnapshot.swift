@@ -33,6 +33,20 @@ public struct StatusSnapshot: Codable, Hashable, Sendable {
         public init() {}
     }
 
+    /// Stream connections.
+    public struct Connections: Codable, Hashable, Sendable {
+        public var now = 0
+        /// How many at once are allowed.
+        public var limit = 0
+        /// Since start: taken from peers, and opened by us.
+        public var accepted: UInt64 = 0
+        public var opened: UInt64 = 0
+        /// Refused, failed or closed by us since start, by cause.
+        public var failed: [String: UInt64] = [:]
+
+        public init() {}
+    }
+
     public struct Media: Codable, Hashable, Sendable {
         public var sessions = 0
         public var portsUsed = 0
@@ -52,6 +66,7 @@ public struct StatusSnapshot: Codable, Hashable, Sendable {
     public var registrations = 0
     public var transactions = 0
     public var messages = Messages()
+    public var connections = Connections()
     public var media = Media()
     public var memoryBytes: UInt64 = 0
     public var processorSeconds: Double = 0

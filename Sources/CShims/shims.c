@@ -3,7 +3,6 @@
 #include <malloc.h>
 #include <errno.h>
 #include <linux/sock_diag.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +63,14 @@ int CShims_bind(int descriptor, const void *address, uint32_t address_length) {
     return bind(descriptor, address, address_length);
 }
 
+int CShims_connect(int descriptor, const void *address, uint32_t address_length) {
+    return connect(descriptor, address, address_length);
+}
+
+int CShims_accept(int descriptor, void *address, uint32_t *address_length) {
+    return accept4(descriptor, address, address_length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
 int CShims_local_address(int descriptor, void *address, uint32_t *address_length) {
     return getsockname(descriptor, address, address_length);
 }
@@ -104,21 +111,6 @@ int CShims_set_buffer_size(int descriptor, int is_receive, int size) {
     int forced = is_receive ? SO_RCVBUFFORCE : SO_SNDBUFFORCE;
     if (setsockopt(descriptor, SOL_SOCKET, forced, &size, sizeof size) == 0) return 0;
     return setsockopt(descriptor, SOL_SOCKET, is_receive ? SO_RCVBUF : SO_SNDBUF, &size, sizeof size);
-}
-
-CShims_name_result CShims_resolve(const char *name, int family, void *addresses, int capacity, int *count) {
-    struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_DGRAM};
-    struct addrinfo *list = NULL;
-    *count = 0;
-    int code = getaddrinfo(name, NULL, &hints, &list);
-    if (code == EAI_NONAME || code == EAI_NODATA || code == EAI_ADDRFAMILY) return CShims_name_unknown;
-    if (code != 0) return CShims_name_not_answered;
-    for (struct addrinfo *entry = list; entry && *count < capacity; entry = entry->ai_next) {
-        if (entry->ai_addrlen > 32) continue;
-        memcpy((char *)addresses + 32 * (*count)++, entry->ai_addr, entry->ai_addrlen);
-    }
-    freeaddrinfo(list);
-    return *count > 0 ? CShims_name_found : CShims_name_unknown;
 }
 
 void CShims_trim_memory(void) {

@@ -15,6 +15,7 @@ extension Configuration {
             "  workers: \(media.workers)", "  allow: \(list(media.allow))",
             "remote_phones:", "  enabled: no",
             "limits:", "  calls: \(limits.calls)", "  per_source: \(limits.perSource.map(\.description) ?? "none")",
+            "  connections: \(limits.connections)", "  connections_per_source: \(limits.connectionsPerSource)",
             "  call_duration: \(limits.callDuration.unitText)",
             "dscp:", "  sip: \(codePointText(dscp.sip))", "  rtp: \(codePointText(dscp.rtp))",
             "state: \(quoted(state))",

@@ -2,9 +2,9 @@ public import NetworkTypes
 
 extension Configuration {
     /// Checks the configuration against the machine it is to run on, and fills in what the machine knows: the inside
-    /// networks. `isTaken` says whether a UDP port is in use; without it ports are not looked at.
+    /// networks. `isTaken` says whether a port is in use; without it ports are not looked at.
     public mutating func validate(
-        on interfaces: InterfaceTable, isTaken: ((SocketAddress) -> Bool)? = nil
+        on interfaces: InterfaceTable, isTaken: ((TransportProtocol, SocketAddress) -> Bool)? = nil
     ) throws(ConfigurationErrors) -> [ConfigurationWarning] {
         var errors = addressErrors(on: interfaces) + listenerErrors() + trunkErrors() + mediaErrors()
         var warnings: [ConfigurationWarning] = []
@@ -19,12 +19,18 @@ extension Configuration {
     public func callCapacity(descriptors: Int) -> Int {
         let pairs = (media.ports.count) / 2
         let pairsPerSide = Set(inside.addresses).isDisjoint(with: outside.addresses) ? pairs : pairs / 2
-        let byMachine = min(pairsPerSide, max(0, descriptors - Self.reservedDescriptors) / 4)
+        let free = descriptors - Self.reservedDescriptors - connectionCapacity(descriptors: descriptors)
+        let byMachine = min(pairsPerSide, max(0, free) / 4)
         if case .exactly(let limit) = limits.calls { return min(limit, byMachine) }
         return byMachine
     }
 
-    /// Descriptors for everything but media.
+    /// Stream connections that may be at once: those of the configuration, or an eighth of the descriptors.
+    public func connectionCapacity(descriptors: Int) -> Int {
+        min(limits.connections, max(64, descriptors / 8))
+    }
+
+    /// Descriptors for everything but media and connections.
     static let reservedDescriptors = 256
 
     // MARK: Errors
@@ -78,29 +84,30 @@ extension Configuration {
     }
 
     private func mediaErrors() -> [ConfigurationError] {
-        let sip = (listeners(of: .inside) + listeners(of: .outside)).map(\.address.port)
+        let sip = (listeners(of: .inside) + listeners(of: .outside)).filter { $0.transport == .udp }.map(\.address.port)
         guard let port = sip.first(where: { media.ports.contains($0) }) else { return [] }
         return [error(at: "media.ports", fallback: "media", "the range contains the SIP port \(port)")]
     }
 
     private func portFindings(
-        _ isTaken: (SocketAddress) -> Bool, errors: inout [ConfigurationError], warnings: inout [ConfigurationWarning]
+        _ isTaken: (TransportProtocol, SocketAddress) -> Bool, errors: inout [ConfigurationError],
+        warnings: inout [ConfigurationWarning]
     ) {
         for side in Side.allCases {
-            for listener in listeners(of: side) where isTaken(listener.address) {
+            for listener in listeners(of: side) where isTaken(listener.transport, listener.address) {
                 let message = "\(listener.transport) \(listener.address) is in use by another program"
                 errors.append(error(at: "\(side).listen", fallback: "\(side)", message))
             }
         }
         for (index, trunk) in trunks.enumerated() {
             guard let port = trunk.sourcePort else { continue }
-            for address in outside.addresses.map({ SocketAddress($0, port) }) where isTaken(address) {
+            for address in outside.addresses.map({ SocketAddress($0, port) }) where isTaken(.udp, address) {
                 let message = "udp \(address) is in use by another program"
                 errors.append(error(at: "trunks[\(index)].source_port", message))
             }
         }
         for address in Set(inside.addresses + outside.addresses).sorted(by: { "\($0)" < "\($1)" }) {
-            let taken = media.ports.filter { isTaken(SocketAddress(address, $0)) }
+            let taken = media.ports.filter { isTaken(.udp, SocketAddress(address, $0)) }
             guard let first = taken.first else { continue }
             let message =
                 "\(taken.count) of the ports \(media.ports.text) are in use on \(address), \(first) is the first"

@@ -63,6 +63,9 @@ public struct LimitsConfiguration: Hashable, Sendable {
     public var callDuration: Duration = .seconds(12 * 3600)
     /// Requests from one unknown source; nil for no limit.
     public var perSource: Rate? = Rate(20)
+    /// TCP connections at once, and those from one unknown source.
+    public var connections = 10_000
+    public var connectionsPerSource = 100
 
     public init() {}
 }

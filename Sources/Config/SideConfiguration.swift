@@ -14,7 +14,7 @@ public struct ListenerConfiguration: Hashable, Sendable, CustomStringConvertible
     public var description: String { port == transport.defaultPort ? "\(transport)" : "\(transport):\(port)" }
 
     /// What a side listens on when the file doesn't say: the transports that are built.
-    public static let defaults = [ListenerConfiguration(.udp)]
+    public static let defaults = [ListenerConfiguration(.udp), ListenerConfiguration(.tcp)]
 }
 
 /// The `inside` section.

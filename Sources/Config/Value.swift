@@ -107,6 +107,11 @@ enum Value {
         return .exactly(count)
     }
 
+    static func whole(_ text: String, in range: ClosedRange<Int>) throws(ValueError) -> Int {
+        if let number = number(text, in: range) { return number }
+        throw .expected("a number from \(range.lowerBound) to \(range.upperBound)", text)
+    }
+
     /// CS0–CS7, AF11–AF43, EF, or the number itself.
     static func codePoint(_ text: String) throws(ValueError) -> UInt8 {
         if let number = number(text, in: 0...63), let value = UInt8(exactly: number) { return value }

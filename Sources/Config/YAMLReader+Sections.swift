@@ -46,10 +46,11 @@ extension YAMLReader {
         setList(&field, from: entry, atLeast: 1) { text throws(ValueError) in
             let parts = text.lowercased().split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             switch parts.first {
-            case "udp":
-                return ListenerConfiguration(.udp, port: parts.count == 2 ? try Value.port(String(parts[1])) : nil)
-            case "tcp", "tls": throw .notBuilt(text)
-            default: throw .expected("udp or udp:PORT", text)
+            case "udp", "tcp":
+                return ListenerConfiguration(
+                    parts.first == "tcp" ? .tcp : .udp, port: parts.count == 2 ? try Value.port(String(parts[1])) : nil)
+            case "tls": throw .notBuilt(text)
+            default: throw .expected("udp, tcp, udp:PORT or tcp:PORT", text)
             }
         }
     }
@@ -75,13 +76,19 @@ extension YAMLReader {
 
     mutating func limits(_ limits: inout LimitsConfiguration, from entry: Entry) {
         let keys = KnownKeys(
-            ["calls", "per_source", "call_duration"],
-            notBuilt: ["calls_per_second", "connections", "connections_per_source"])
+            ["calls", "per_source", "connections", "connections_per_source", "call_duration"],
+            notBuilt: ["calls_per_second"])
         guard let entries = entries(of: entry, keys: keys) else { return }
         set(&limits.calls, from: entries["calls"]) { text throws(ValueError) in
             try Value.count(text, in: 1...1_000_000)
         }
         set(&limits.perSource, from: entries["per_source"], Value.rate)
+        set(&limits.connections, from: entries["connections"]) { text throws(ValueError) in
+            try Value.whole(text, in: 8...1_000_000)
+        }
+        set(&limits.connectionsPerSource, from: entries["connections_per_source"]) { text throws(ValueError) in
+            try Value.whole(text, in: 1...1_000_000)
+        }
         set(&limits.callDuration, from: entries["call_duration"]) { text throws(ValueError) in
             try Value.duration(text, in: .seconds(1)...(.seconds(30 * 86400)))
         }

@@ -107,6 +107,9 @@ extension MediaAnchor {
 
     public var sessionCount: Int { sessions.count }
 
+    /// Gives back the memory of a time with many more sessions.
+    public func shrink() { sessions.shrink() }
+
     /// The free pairs of ports on a side's address of that family.
     public func freePairs(on side: Side, _ family: IPAddress.Family) -> Int {
         settings[side][family].map { ports.freePairs(on: $0.local) } ?? 0

@@ -12,10 +12,10 @@ public struct Flow: Hashable, Sendable {
     public var listener: ListenerID
     /// Where the peer is.
     public var peer: SocketAddress
-    /// The connection, on stream transports; 0 on UDP.
-    public var connection: UInt32
+    /// The connection, on stream transports, by a number that the process uses once; 0 on UDP, and for any.
+    public var connection: UInt64
 
-    public init(listener: ListenerID, peer: SocketAddress, connection: UInt32 = 0) {
+    public init(listener: ListenerID, peer: SocketAddress, connection: UInt64 = 0) {
         self.listener = listener
         self.peer = peer
         self.connection = connection

@@ -22,6 +22,8 @@ public final class SendBatch: TurnEndTask {
     /// Told of each datagram that the kernel refused (too long, not allowed, no route): where to, and why.
     public var onRefusal: ((SocketAddress, SystemError) -> Void)?
 
+    /// So many are sent before the turn ends.
+    private static let enough = 64
     private let socket: UDPSocket
     private let loop: EventLoop
     private let vector: MessageVector
@@ -76,7 +78,8 @@ public final class SendBatch: TurnEndTask {
         // The next starts on a cache line of its own.
         used += (bytes.count + 63) / 64 * 64
         tail += 1
-        scheduleFlush()
+        // More in one go would gain nothing, and wear more of the caches.
+        if tail - head >= Self.enough, writable?.isActive != true { flush() } else { scheduleFlush() }
         return true
     }
 

@@ -35,8 +35,7 @@ public final class UDPSocket {
         guard descriptor >= 0 else { throw .last("open a UDP socket for \(address)") }
         do throws(SystemError) {
             try options.apply(to: descriptor, address.ip.family)
-            let result = address.withKernel { CShims_bind(descriptor, $0, $1) }
-            guard result == 0 else { throw .last("bind udp \(address)") }
+            try SocketOption.bind(descriptor, to: address, "udp")
             localAddress = try SocketAddress(localOf: descriptor)
         } catch {
             close(descriptor)
@@ -95,28 +94,13 @@ public final class UDPSocket {
 
 extension UDPSocket.Options {
     fileprivate func apply(to descriptor: Int32, _ family: IPAddress.Family) throws(SystemError) {
-        func set(_ level: Int32, _ name: Int32, _ value: Int32, _ what: String) throws(SystemError) {
-            var value = value
-            let result = setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
-            if result != 0 { throw .last(what) }
-        }
-        if family == .v6 { try set(Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1, "set IPV6_V6ONLY") }
-        if reusesAddress { try set(SOL_SOCKET, SO_REUSEADDR, 1, "set SO_REUSEADDR") }
-        if reusesPort { try set(SOL_SOCKET, SO_REUSEPORT, 1, "set SO_REUSEPORT") }
-        if dscp != 0 {
-            let value = Int32(dscp & 63) << 2
-            switch family {
-            case .v4: try set(Int32(IPPROTO_IP), IP_TOS, value, "set IP_TOS")
-            case .v6: try set(Int32(IPPROTO_IPV6), IPV6_TCLASS, value, "set IPV6_TCLASS")
-            }
-        }
+        try SocketOption.setFamily(family, of: descriptor)
+        if reusesAddress { try SocketOption.set(SOL_SOCKET, SO_REUSEADDR, 1, of: descriptor, "set SO_REUSEADDR") }
+        if reusesPort { try SocketOption.set(SOL_SOCKET, SO_REUSEPORT, 1, of: descriptor, "set SO_REUSEPORT") }
+        try SocketOption.setDSCP(dscp, family, of: descriptor)
         if let receiveBuffer { try Self.setBuffer(of: descriptor, isReceive: true, receiveBuffer) }
         if let sendBuffer { try Self.setBuffer(of: descriptor, isReceive: false, sendBuffer) }
-        if let device {
-            let result = setsockopt(
-                descriptor, SOL_SOCKET, SO_BINDTODEVICE, device, socklen_t(device.utf8.count))
-            if result != 0 { throw .last("bind to device \(device)") }
-        }
+        try SocketOption.setDevice(device, of: descriptor)
     }
 
     private static func setBuffer(of descriptor: Int32, isReceive: Bool, _ size: Int) throws(SystemError) {

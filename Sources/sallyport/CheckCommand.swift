@@ -19,7 +19,7 @@ struct CheckCommand: ParsableCommand {
         if isRunning {
             printError("\(config): a running sallyport answers at admin.listen, so ports are not looked at")
         }
-        let taken = isRunning ? nil : UDPPortsInUse.ofThisMachine()
+        let taken = isRunning ? nil : PortsInUse.ofThisMachine()
         for warning in try configuration.validate(on: .ofThisMachine(), isTaken: taken?.contains) {
             printError(warning.description)
         }

@@ -26,6 +26,12 @@ extension Configuration {
         return settings
     }
 
+    /// How many stream connections there may be.
+    func connectionLimits(descriptors: Int) -> ConnectionCensus.Limits {
+        ConnectionCensus.Limits(
+            connections: connectionCapacity(descriptors: descriptors), perSource: limits.connectionsPerSource)
+    }
+
     /// What the media anchors are told, before the ports are shared out among the shards.
     var relaySettings: RelaySettings {
         RelaySettings(

@@ -41,13 +41,16 @@ final class Daemon {
         let mailboxes = try (0..<shardCount).map { _ in try Mailbox<ShardMessage>() }
         let workers = try startWorkers(mailboxes)
         let links = ShardLinks(
-            shards: mailboxes, hash: .random(), media: { workers.send($0) },
+            shards: mailboxes, hash: .random(),
+            census: ConnectionCensus(configuration.connectionLimits(descriptors: descriptors)),
+            media: { workers.send($0) },
             record: { registrations.record($0, now: $1) })
         // Before the first datagram can be read: the mailboxes keep them for the shards.
         for update in registrations.loaded { for mailbox in mailboxes { mailbox.send(.directory(update)) } }
         let shards = try startShards(settings, keys: keys, store: store, links: links)
         let source = try StatusSource(
-            on: loop, shards: mailboxes, workers: workers, settings: settings, callLimit: calls)
+            on: loop, shards: mailboxes, workers: workers, settings: settings, callLimit: calls,
+            connectionLimit: configuration.connectionCapacity(descriptors: descriptors))
         try serve(loop, source, calls: calls, descriptors: descriptors)
         for shard in shards { shard.stop() }
         for shard in shards { shard.join() }
@@ -78,23 +81,32 @@ final class Daemon {
         _ settings: ProxySettings, keys: TokenKeyFile.Keys, store: DurableTokenStore, links: ShardLinks
     ) throws -> [LoopThread] {
         let relay = configuration.relaySettings
-        let devices = configuration.devices(of: settings.listeners, on: .ofThisMachine())
         let (count, dscp) = (shardCount, configuration.dscp)
-        var options = UDPSocket.Options()
-        options.receiveBuffer = 4 << 20
-        options.sendBuffer = 4 << 20
-        options.dscp = dscp.sip
-        options.reusesPort = count > 1
+        let sockets = socketSettings(for: settings.listeners)
         return try (0..<count).map { [logger] index in
-            try LoopThread.start(name: "sip-\(index)") { [options] loop in
+            try LoopThread.start(name: "sip-\(index)") { loop in
                 try SignallingShard(
                     index: index, loop: loop, settings: settings,
                     tokens: TokenCodec(
                         cipher: DeterministicCipher(current: keys.current, previous: keys.previous), store: store),
                     relay: relay.shard(index, of: count), binder: SystemPortBinder(dscp: dscp.rtp), links: links,
-                    socketOptions: options, devices: devices, logger: logger)
+                    sockets: sockets, logger: logger)
             }
         }
+    }
+
+    private func socketSettings(for listeners: [Listener]) -> SocketSettings {
+        var datagrams = UDPSocket.Options()
+        datagrams.receiveBuffer = 4 << 20
+        datagrams.sendBuffer = 4 << 20
+        datagrams.dscp = configuration.dscp.sip
+        datagrams.reusesPort = shardCount > 1
+        var streams = TCPOptions()
+        streams.dscp = configuration.dscp.sip
+        streams.reusesPort = shardCount > 1
+        return SocketSettings(
+            datagrams: datagrams, streams: streams,
+            devices: configuration.devices(of: listeners, on: .ofThisMachine()))
     }
 
     /// Serves the admin page until the end.

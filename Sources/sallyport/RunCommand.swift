@@ -29,7 +29,7 @@ struct RunCommand: ParsableCommand {
         var configuration =
             try addresses() ?? Configuration(contentsOf: config ?? Sallyport.defaultConfiguration)
         let warnings = try configuration.validate(
-            on: .ofThisMachine(), isTaken: UDPPortsInUse.ofThisMachine().contains)
+            on: .ofThisMachine(), isTaken: PortsInUse.ofThisMachine().contains)
         let logger = LogSetup.logger(for: configuration.log)
         for warning in warnings { logger.warning("\(warning.message)", metadata: ["at": "\(warning.place)"]) }
         defer { LogWriter.standardError.flush() }

@@ -5,8 +5,16 @@ import Reactor
 
 /// What other loops say to a signalling shard.
 enum ShardMessage: Sendable {
-    /// A datagram of one of its calls that another shard's socket received.
-    case datagram([UInt8], Flow)
+    /// A message of one of its calls that another shard received.
+    case received([UInt8], Flow)
+    /// A message for a connection that is its own, or its to find.
+    case send(StreamSend)
+    /// What its core wanted sent on the flow could not be.
+    case transportFailed(Flow)
+    /// The connection that its core wanted is open.
+    case flowOpened(Flow)
+    /// A connection to a peer whose home it is has come or gone elsewhere.
+    case connection(ConnectionNotice)
     /// What another shard, or the resolver of the configured trunks, learned.
     case directory(DirectoryUpdate)
     /// What a media worker reports.
@@ -27,6 +35,10 @@ struct ShardSnapshot: Sendable {
     let sessions: Int
     let pairsUsed: Int
     let pairs: Int
+    let connections: Int
+    let connectionCounters: ConnectionCounters
+    /// How often no connection could be taken for want of descriptors.
+    let acceptPauses: UInt64
     let socketDrops: UInt64
     let failedCalls: [CallSummary]
 }

@@ -4,30 +4,28 @@ import MediaRelay
 import NetworkTypes
 import OutboundProxy
 import Reactor
+import Resolver
 import SIP
 
-/// The driver of one signalling shard: sockets and the clock on one side, ``ProxyCore`` and ``MediaAnchor`` on the
+/// The driver of one signalling shard: transports and the clock on one side, ``ProxyCore`` and ``MediaAnchor`` on the
 /// other. Everything here belongs to the shard's loop.
 ///
-/// A datagram's way: batch → (its Call-ID's shard) → core → outputs → send batches, flushed once a turn.
-final class SignallingShard {
+/// A message's way: transport → (its Call-ID's shard) → core → outputs → transport, which sends once a turn.
+final class SignallingShard: TransportClient {
     private let index: Int
     private let loop: EventLoop
     private let core: ProxyCore
     private let media: MediaAdapter
     private let links: ShardLinks
     private let logger: Logger
-    private let listeners: [Listener]
-    private var sockets: [UDPSocket] = []
-    private var senders: [SendBatch] = []
-    private let batch = PacketBatch(capacity: 32)
-    private let resolver: NameResolver
+    private var datagrams: DatagramTransport?
+    private var streams: StreamTransport?
+    private var isDraining = false
+    private let resolver: Resolver
     private var timer: Timer?
     private var receiver: Mailbox<ShardMessage>.Receiver?
-    private var trunkTimer: RepeatingTimer?
-    /// The last calls that failed, newest last.
-    private var failedCalls: [CallSummary] = []
-    private var truncated: UInt64 = 0
+    private var trunkSources: TrunkSources?
+    private var failedCalls = FailedCalls()
     /// Datagrams that their own shard was too far behind to take.
     private var overflowed: UInt64 = 0
     /// About as many datagrams as a socket's buffer holds.
@@ -35,51 +33,32 @@ final class SignallingShard {
 
     init(
         index: Int, loop: EventLoop, settings: ProxySettings, tokens: TokenCodec, relay: RelaySettings,
-        binder: any PortBinder, links: ShardLinks, socketOptions: UDPSocket.Options, devices: [String?], logger: Logger
+        binder: any PortBinder, links: ShardLinks, sockets: SocketSettings, logger: Logger
     ) throws(SystemError) {
         self.index = index
         self.loop = loop
         self.links = links
         self.logger = logger
-        listeners = settings.listeners
         media = MediaAdapter(
             MediaAnchor(
                 settings: relay, binder: binder, firstSession: UInt64(index + 1),
                 sessionStride: UInt64(links.shards.count)))
-        core = ProxyCore(settings: settings, tokens: tokens, media: media, hash: .random())
-        resolver = try NameResolver(on: loop)
-        for (listener, device) in zip(listeners, devices) {
-            let socket = try Self.socket(listener.local, socketOptions, on: device, logger)
-            let sender = SendBatch(socket: socket, loop: loop, capacity: 1024)
-            sockets.append(socket)
-            senders.append(sender)
+        var settings = settings
+        settings.ownsCallID = { [hash = links.hash, count = links.shards.count] callID in
+            count < 2 || Int(hash(callID[...]) % UInt64(count)) == index
         }
+        core = ProxyCore(settings: settings, tokens: tokens, media: media, hash: .random())
+        resolver = Resolver(on: loop)
+        datagrams = try DatagramTransport(
+            loop: loop, listeners: settings.listeners, devices: sockets.devices, options: sockets.datagrams,
+            logger: logger, client: self)
+        streams = try StreamTransport(
+            index: index, loop: loop, listeners: settings.listeners, devices: sockets.devices, options: sockets.streams,
+            links: links, logger: logger, client: self)
         try start(trunks: settings.trunks)
     }
 
-    /// A listener's socket, tied to the side's interface: a packet that came in by the other one with a source of this
-    /// side is not taken (security 26). Where the system does not allow that, the listener is there all the same.
-    private static func socket(
-        _ address: SocketAddress, _ options: UDPSocket.Options, on device: String?, _ logger: Logger
-    ) throws(SystemError) -> UDPSocket {
-        guard let device else { return try UDPSocket(binding: address, options: options) }
-        var tied = options
-        tied.device = device
-        do { return try UDPSocket(binding: address, options: tied) } catch {
-            logger.warning(
-                "a listener can't be tied to its interface: spoofed sources are not told apart there",
-                metadata: ["listener": "\(address)", "interface": "\(device)", "error": "\(error)"])
-            return try UDPSocket(binding: address, options: options)
-        }
-    }
-
     private func start(trunks: [TrunkSettings]) throws(SystemError) {
-        for (position, socket) in sockets.enumerated() {
-            senders[position].onRefusal = { [unowned self] destination, error in
-                refused(ListenerID(UInt16(position)), destination, error)
-            }
-            try socket.onReadable(loop) { [unowned self] in read(position) }
-        }
         timer = Timer(on: loop) { [unowned self] in
             core.handleTimeout(at: loop.now)
             drain()
@@ -89,41 +68,56 @@ final class SignallingShard {
             drain()
         }
         guard index == 0, !trunks.isEmpty else { return }
-        resolve(trunks)
-        trunkTimer = RepeatingTimer(on: loop, every: .seconds(300)) { [unowned self] in resolve(trunks) }
+        core.startQualifying(at: loop.now)
+        if let deadline = core.nextDeadline { timer?.schedule(at: deadline) }
+        trunkSources = TrunkSources(of: trunks, resolver, on: loop) { [links] update in
+            for mailbox in links.shards { mailbox.send(.directory(update)) }
+        }
     }
 
     // MARK: In
 
-    /// Reads what waits on one socket: at most a few batches, so that a flood on one can't starve the others.
-    private func read(_ position: Int) {
-        for _ in 0..<4 {
-            guard let count = try? batch.receive(from: sockets[position]), count > 0 else { break }
-            for slot in 0..<count { receive(slot, on: position) }
-            if count < batch.capacity { break }
+    func received(_ message: [UInt8], from flow: Flow) -> Bool {
+        let owner = links.shard(of: message)
+        if owner == index {
+            core.receive(message, from: flow, at: loop.now)
+            return true
         }
+        if links.shards[owner].send(.received(message, flow), unlessWaiting: Self.mostWaiting) { return true }
+        // A datagram may be lost; what a stream has brought may not.
+        if flow.connection == 0 {
+            overflowed += 1
+        } else {
+            links.shards[owner].send(.received(message, flow))
+        }
+        return false
+    }
+
+    func refused(_ failure: StreamFramer.Failure, from flow: Flow) {
+        core.refuse(failure.head, failure.status, failure.reason, from: flow, at: loop.now)
+    }
+
+    func transportFailed(_ flow: Flow) {
+        core.transportFailed(flow, at: loop.now)
         drain()
     }
 
-    private func receive(_ slot: Int, on position: Int) {
-        guard !batch.isTruncated(slot), let source = batch.source(slot) else {
-            truncated += 1
-            return
-        }
-        let bytes = [UInt8](batch.bytes(slot))
-        let flow = Flow(listener: ListenerID(UInt16(position)), peer: source)
-        let owner = links.shard(of: bytes)
-        if owner == index {
-            core.receive(bytes, from: flow, at: loop.now)
-        } else {
-            let isTaken = links.shards[owner].send(.datagram(bytes, flow), unlessWaiting: Self.mostWaiting)
-            if !isTaken { overflowed += 1 }
-        }
+    func flowOpened(_ flow: Flow) {
+        core.flowOpened(flow, at: loop.now)
+        drain()
+    }
+
+    func isKnown(_ peer: IPAddress, on listener: ListenerID) -> Bool {
+        core.isKnown(peer, on: listener, at: loop.now)
     }
 
     private func handle(_ message: ShardMessage) {
         switch message {
-        case .datagram(let bytes, let flow): core.receive(bytes, from: flow, at: loop.now)
+        case .received(let message, let flow): core.receive(message, from: flow, at: loop.now)
+        case .send(let send): streams?.send(send)
+        case .transportFailed(let flow): core.transportFailed(flow, at: loop.now)
+        case .flowOpened(let flow): core.flowOpened(flow, at: loop.now)
+        case .connection(let notice): streams?.note(notice)
         case .directory(let update): core.apply(update)
         case .relay(.silent(let session)): core.mediaSilent(session: session.value, at: loop.now)
         case .relay(.ended(let session, let reports)): log(session, reports)
@@ -134,7 +128,11 @@ final class SignallingShard {
     // MARK: Out
 
     /// Does what the cores decided, and sets the timer to their next deadline.
-    private func drain() {
+    func drain() {
+        // What can't be sent is told from within, and drained by the same loop.
+        guard !isDraining else { return }
+        isDraining = true
+        defer { isDraining = false }
         while core.hasOutputs {
             for output in core.takeOutputs() { carryOut(output) }
         }
@@ -144,38 +142,26 @@ final class SignallingShard {
 
     private func carryOut(_ output: ProxyOutput) {
         switch output {
-        case .send(let bytes, let flow): senders[Int(flow.listener.index)].append(bytes, to: flow.peer)
+        case .send(let bytes, let flow): if datagrams?.send(bytes, on: flow) == false { streams?.send(bytes, on: flow) }
         case .locate(let query):
-            resolver.resolve(query.host) { [unowned self] result in
-                core.located(query, Location(result.list, for: query), at: loop.now)
+            resolver.locate(query) { [unowned self] location in
+                core.located(query, location, at: loop.now)
                 drain()
             }
-        case .open(let flow): core.transportFailed(flow, at: loop.now)
+        case .open(let flow): streams?.open(flow)
         case .directory(let update):
             links.record(update, loop.now)
             for (other, mailbox) in links.shards.enumerated() where other != index { mailbox.send(.directory(update)) }
         case .event(let event): log(event)
-        case .shrunk: ProcessLimits.giveBackMemory()
+        case .shrunk: shrink()
         }
     }
 
-    private func refused(_ listener: ListenerID, _ destination: SocketAddress, _ error: SystemError) {
-        logger.warning("a message could not be sent", metadata: ["to": "\(destination)", "error": "\(error)"])
-        // A datagram that is too long says nothing about the way to the peer, and must not fail what else goes there.
-        guard error.code != EMSGSIZE else { return }
-        core.transportFailed(Flow(listener: listener, peer: destination), at: loop.now)
-        timer?.schedule(at: loop.now)
-    }
-
-    /// The addresses of the configured trunks' domains, which say where their calls may come from.
-    private func resolve(_ trunks: [TrunkSettings]) {
-        for trunk in trunks where IPAddress(trunk.domain) == nil {
-            resolver.resolve(trunk.domain) { [unowned self] result in
-                guard !result.list.isEmpty else { return }
-                let update = DirectoryUpdate.resolved(domain: trunk.domain, addresses: result.list)
-                for mailbox in links.shards { mailbox.send(.directory(update)) }
-            }
-        }
+    /// A rush is over.
+    private func shrink() {
+        media.anchor.shrink()
+        failedCalls.shrink()
+        ProcessLimits.giveBackMemory()
     }
 
     // MARK: Telling
@@ -186,12 +172,20 @@ final class SignallingShard {
             logger.debug(
                 "call started", metadata: ["call-id": "\(call.callID)", "from": "\(call.from)", "to": "\(call.to)"])
         case .callEnded(let call):
-            if call.answeredAt == nil { keep(failed: call) }
+            if call.answeredAt == nil { failedCalls.add(call) }
             logger.info(
                 "call ended",
                 metadata: [
                     "call-id": "\(call.callID)", "from": "\(call.from)", "to": "\(call.to)", "trunk": "\(call.trunk)",
                     "answered": "\(call.answeredAt != nil)", "verdict": "\(call.verdict)",
+                ])
+        case .target(let target, let state):
+            logger.notice(state == .up ? "a target is back" : "a target is down", metadata: ["target": "\(target)"])
+        case .large(let callID, let method, let octets, let target):
+            logger.warning(
+                "a request may be too large for UDP",
+                metadata: [
+                    "call-id": "\(callID)", "method": "\(method)", "octets": "\(octets)", "to": "\(target)",
                 ])
         case .refused(let callID, let method, let from, let status, let reason):
             logger.notice(
@@ -201,11 +195,6 @@ final class SignallingShard {
                     "reason": "\(reason)",
                 ])
         }
-    }
-
-    private func keep(failed call: CallSummary) {
-        failedCalls.append(call)
-        if failedCalls.count > 100 { failedCalls.removeFirst() }
     }
 
     /// What a call's media did, in one line; audio that was dropped for its source is named.
@@ -234,8 +223,9 @@ final class SignallingShard {
             shard: index, time: loop.now, counters: core.counters, calls: core.callSummaries, bindings: core.bindings,
             trunks: core.trunkSummaries, transactions: core.transactionCount, sessions: media.anchor.sessionCount,
             pairsUsed: used, pairs: all,
-            socketDrops: truncated + overflowed + UInt64(sockets.compactMap(\.receiveDrops).reduce(0, +)),
-            failedCalls: failedCalls)
+            connections: streams?.count ?? 0, connectionCounters: streams?.counters ?? ConnectionCounters(),
+            acceptPauses: streams?.pauses ?? 0, socketDrops: overflowed + (datagrams?.drops ?? 0),
+            failedCalls: failedCalls.list)
     }
 }
 
@@ -243,8 +233,9 @@ final class SignallingShard {
 struct ShardLinks: Sendable {
     /// The mailboxes of all shards, by their index.
     let shards: [Mailbox<ShardMessage>]
-    /// Names the shard of a Call-ID.
+    /// Names the shard of a Call-ID, and the home of a peer.
     let hash: KeyedHash
+    let census: ConnectionCensus
     /// Hands commands to the workers that own their sessions.
     let media: @Sendable ([RelayCommand]) -> Void
     /// Writes a registration seen down, for the next start.
@@ -255,22 +246,20 @@ struct ShardLinks: Sendable {
         guard shards.count > 1, let range = CallIDScanner.callID(in: bytes) else { return 0 }
         return Int(hash(bytes[range]) % UInt64(shards.count))
     }
-}
 
-extension Location {
-    /// Addresses alone, until SRV is asked for: UDP, unless something else is demanded.
-    fileprivate init(_ addresses: [IPAddress], for query: LocationQuery) {
-        let transport = query.transport ?? .udp
-        let targets = addresses.filter { query.families.contains($0.family) }.enumerated().map { rank, address in
-            LocatedTarget(Target(transport, SocketAddress(address, query.port ?? transport.defaultPort)), rank: rank)
-        }
-        self = targets.isEmpty ? .unknownName : .targets(targets)
+    /// The shard that knows the connections to the peer of a flow, and opens one.
+    func home(of flow: Flow) -> Int {
+        guard shards.count > 1 else { return 0 }
+        let (ip, port) = (flow.peer.ip, UInt64(flow.peer.port))
+        let place = UInt64(flow.listener.index) << 16 | port
+        return Int(hash(hash(ip.high) &+ hash(ip.low ^ place)) % UInt64(shards.count))
     }
 }
 
-extension NameResolution {
-    /// The addresses; none where there is no answer.
-    fileprivate var list: [IPAddress] {
-        if case .addresses(let addresses) = self { addresses } else { [] }
-    }
+/// What all shards bind their sockets with.
+struct SocketSettings: Sendable {
+    var datagrams: UDPSocket.Options
+    var streams: TCPOptions
+    /// The interface that each listener is tied to.
+    var devices: [String?]
 }

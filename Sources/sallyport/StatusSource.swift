@@ -12,6 +12,7 @@ final class StatusSource: AdminSource {
     private let workers: MediaDriver
     private let settings: ProxySettings
     private let callLimit: Int
+    private let connectionLimit: Int
     private let loop: EventLoop
     private let started: Instant
     private let shardAnswers: Mailbox<ShardSnapshot>
@@ -29,13 +30,14 @@ final class StatusSource: AdminSource {
 
     init(
         on loop: EventLoop, shards: [Mailbox<ShardMessage>], workers: MediaDriver, settings: ProxySettings,
-        callLimit: Int
+        callLimit: Int, connectionLimit: Int
     ) throws(SystemError) {
         self.loop = loop
         self.shards = shards
         self.workers = workers
         self.settings = settings
         self.callLimit = callLimit
+        self.connectionLimit = connectionLimit
         started = loop.now
         shardAnswers = try Mailbox()
         workerAnswers = try Mailbox()
@@ -83,6 +85,7 @@ final class StatusSource: AdminSource {
             StatusSnapshot.Listener(side: "\($0.side)", transport: "\($0.transport)", address: "\($0.local)")
         }
         status.calls.limit = callLimit
+        status.connections.limit = connectionLimit
         status.registrations = overview.shards.first?.bindings.count ?? 0
         for shard in overview.shards { add(shard, to: &status) }
         for report in overview.legs.values.joined() { add(report.counters, to: &status) }
@@ -104,12 +107,26 @@ final class StatusSource: AdminSource {
             ("failed", counters.callsFailed), ("ended by us", counters.callsEndedByUs),
             ("overloaded", counters.overloaded),
         ] where count > 0 { status.calls.failed[cause, default: 0] += count }
+        addConnections(of: shard, to: &status)
         for (cause, count) in [
             ("not SIP", counters.droppedNotSIP), ("malformed", counters.droppedMalformed),
             ("unadmitted", counters.droppedUnadmitted), ("spoofed", counters.droppedSpoofed),
             ("stray", counters.droppedStray), ("over budget", counters.droppedOverBudget),
             ("socket", shard.socketDrops),
         ] where count > 0 { status.messages.dropped[cause, default: 0] += count }
+    }
+
+    private func addConnections(of shard: ShardSnapshot, to status: inout StatusSnapshot) {
+        let counters = shard.connectionCounters
+        status.connections.now += shard.connections
+        status.connections.accepted += counters.accepted
+        status.connections.opened += counters.opened
+        for (cause, count) in [
+            ("too many", counters.refusedLimit), ("too many from source", counters.refusedSource),
+            ("unreachable", counters.unreachable), ("idle", counters.idle), ("unfinished", counters.unfinished),
+            ("malformed", counters.malformed), ("overflowed", counters.overflowed), ("broken", counters.broken),
+            ("no descriptors", shard.acceptPauses),
+        ] where count > 0 { status.connections.failed[cause, default: 0] += count }
     }
 
     private func add(_ counters: RelayCounters, to status: inout StatusSnapshot) {

@@ -65,11 +65,11 @@ struct PagesTests {
     @Test("The status page names what there is, in columns")
     func statusPage() throws {
         let lines = try server().text("/status").split(separator: "\n")
-        #expect(lines.first == "sallyport         0.1.0")
-        #expect(lines.contains("up                1d 2h"))
-        #expect(lines.contains("calls failed      2 timeout"))
-        #expect(lines.contains("memory            123 MB"))
-        #expect(lines.contains("listening         inside udp 192.168.0.1:5060"))
+        #expect(lines.first == "sallyport           0.1.0")
+        #expect(lines.contains("up                  1d 2h"))
+        #expect(lines.contains("calls failed        2 timeout"))
+        #expect(lines.contains("memory              123 MB"))
+        #expect(lines.contains("listening           inside udp 192.168.0.1:5060"))
     }
 
     @Test("What a peer wrote starts no line and moves no cursor on a page")

@@ -35,7 +35,7 @@ struct ArgumentTests {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("sallyport-check-\(UUID()).yaml")
         defer { try? FileManager.default.removeItem(at: file) }
         try
-            "inside: {addresses: [127.77.0.1], listen: [udp:25998]}\noutside: {addresses: [127.77.0.2], listen: [udp:25998]}\n"
+            "inside: {addresses: [127.77.0.1], listen: [udp:25998]}\noutside: {addresses: [127.77.0.2], listen: [udp:25998, tcp:25998]}\n"
             .write(
                 to: file, atomically: true, encoding: .utf8)
         #expect(Sallyport.status(of: ["check", file.path]) == 0)
@@ -43,9 +43,9 @@ struct ArgumentTests {
         #expect(Sallyport.status(of: ["check", file.path]) == 2)
     }
 
-    @Test("The kernel's table of UDP sockets is read in both families")
+    @Test("The kernel's tables of sockets are read in both families; of TCP, those that listen")
     func portsInUse() {
-        var ports = UDPPortsInUse()
+        var ports = PortsInUse()
         ports.add(
             """
               sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -54,8 +54,18 @@ struct ArgumentTests {
               31: B80D0120000000000000000001000000:13C5 00000000000000000000000000000000:0000 07
               32: broken
               33: 0100:13C4
-            """)
-        func isTaken(_ text: String) -> Bool? { SocketAddress(text).map(ports.contains) }
+            """, of: .udp)
+        ports.add(
+            """
+              sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+               0: 0100007F:13C6 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0
+               1: 0100007F:13C7 0100007F:13C6 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0
+            """, of: .tcp)
+        func isTaken(_ text: String, _ transport: TransportProtocol = .udp) -> Bool? {
+            SocketAddress(text).map { ports.contains(transport, $0) }
+        }
+        #expect(isTaken("127.0.0.1:5062", .tcp) == true && isTaken("127.0.0.1:5062") == false)
+        #expect(isTaken("127.0.0.1:5063", .tcp) == false && isTaken("127.0.0.1:5060", .tcp) == false)
         #expect(isTaken("127.0.0.1:5060") == true && isTaken("127.0.0.2:5060") == false)
         #expect(isTaken("192.0.2.1:10000") == true && isTaken("[2001:db8::1]:10000") == false)
         #expect(isTaken("[2001:db8::1]:5061") == true && isTaken("[2001:db8::2]:5061") == false)

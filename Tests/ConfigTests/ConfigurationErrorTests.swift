@@ -59,7 +59,6 @@ struct ConfigurationErrorTests {
                 "edge.yaml:3:26: 'remote_phones.enabled': 'enabled: yes' is not built yet"),
             .after("remote_phones: {domains: [a]}", "edge.yaml:3:17: 'remote_phones.domains' is not built yet"),
             .after("state: redis://host:6379", "edge.yaml:3:8: 'state': 'redis://' is not built yet"),
-            .after("limits: {connections: 5}", "edge.yaml:3:10: 'limits.connections' is not built yet"),
             .after("limits: {calls_per_second: 5}", "edge.yaml:3:10: 'limits.calls_per_second' is not built yet"),
             .after(
                 "media: {direct_media: yes}",
@@ -69,8 +68,12 @@ struct ConfigurationErrorTests {
             .after("pbx: sips:10.0.0.2", "edge.yaml:3:6: 'pbx': 'sips (TLS)' is not built yet"),
             Mistake(
                 "inside: {addresses: [10.0.0.1], listen: [udp, tcp, tls]}\noutside: 192.0.2.1",
-                "edge.yaml:1:47: 'inside.listen[1]': 'tcp' is not built yet\n"
-                    + "edge.yaml:1:52: 'inside.listen[2]': 'tls' is not built yet"),
+                "edge.yaml:1:52: 'inside.listen[2]': 'tls' is not built yet"),
+            Mistake(
+                "inside: 10.0.0.1\noutside: 192.0.2.1\nlimits: {connections: 5, connections_per_source: none}",
+                "edge.yaml:3:23: 'limits.connections': expected a number from 8 to 1000000, not '5'\n"
+                    + "edge.yaml:3:50: 'limits.connections_per_source': expected a number from 1 to 1000000, not 'none'"
+            ),
             Mistake(
                 "inside: {addresses: [10.0.0.1], srtp: auto}\noutside: {addresses: [192.0.2.1], advertise: a.example}",
                 "edge.yaml:1:39: 'inside.srtp': 'srtp: auto' is not built yet\n"

@@ -9,7 +9,7 @@ struct ConfigurationYAMLTests {
         let configuration = try read("inside: 192.168.0.1\noutside: 203.0.113.1\n")
         #expect(configuration.inside.addresses == [ip("192.168.0.1")])
         #expect(configuration.outside.addresses == [ip("203.0.113.1")])
-        #expect(configuration.inside.listen == [ListenerConfiguration(.udp, port: 5060)])
+        #expect(configuration.inside.listen == [ListenerConfiguration(.udp), ListenerConfiguration(.tcp, port: 5060)])
         #expect(configuration.pbx.isEmpty && configuration.trunks.isEmpty)
         #expect(configuration.state == "/var/lib/sallyport")
     }
@@ -48,7 +48,7 @@ struct ConfigurationYAMLTests {
     func everyValue() throws {
         let configuration = try read(
             """
-            inside: {addresses: [10.0.0.1, "fd00::1"], listen: [udp, "udp:5070"], networks: [10.0.0.9/8], srtp: off}
+            inside: {addresses: [10.0.0.1, "fd00::1"], listen: [udp, "udp:5070", "TCP:5071"], networks: [10.0.0.9/8], srtp: off}
             outside: {addresses: 203.0.113.1, listen: udp:5080}
             pbx: [sip:10.0.0.2, "sip:[fd00::2]:5062;transport=udp", "SIP:pbx.Example.org:5061"]
             trunks:
@@ -57,7 +57,7 @@ struct ConfigurationYAMLTests {
                  hide_call_id: no, identity: keep, redirects: pass, srtp: off}
             media: {ports: 30000-30101, timeout: 90s, workers: 3, allow: [127.0.0.0/8], direct_media: no}
             remote_phones: {enabled: no}
-            limits: {calls: 250, call_duration: 2h, per_source: none}
+            limits: {calls: 250, call_duration: 2h, per_source: none, connections: 50, connections_per_source: 3}
             dscp: {sip: AF31, rtp: 40}
             state: /tmp/state
             admin: {listen: "[::1]:9000"}
@@ -66,7 +66,7 @@ struct ConfigurationYAMLTests {
         #expect(configuration.inside.networks.map(\.description) == ["10.0.0.0/8"])
         #expect(
             configuration.listeners(of: .inside).map(\.address.description) == [
-                "10.0.0.1:5060", "10.0.0.1:5070", "[fd00::1]:5060", "[fd00::1]:5070",
+                "10.0.0.1:5060", "10.0.0.1:5070", "10.0.0.1:5071", "[fd00::1]:5060", "[fd00::1]:5070", "[fd00::1]:5071",
             ])
         #expect(configuration.listeners(of: .outside).map(\.address.description) == ["203.0.113.1:5080"])
         #expect(
@@ -83,11 +83,13 @@ struct ConfigurationYAMLTests {
         #expect(configuration.limits.calls == .exactly(250))
         #expect(configuration.limits.callDuration == .seconds(7200))
         #expect(configuration.limits.perSource == nil)
+        #expect(configuration.limits.connections == 50 && configuration.limits.connectionsPerSource == 3)
         #expect(configuration.dscp.sip == 26 && configuration.dscp.rtp == 40)
         #expect(configuration.admin.listen.description == "[::1]:9000")
         #expect(configuration.log.level == .debug && configuration.log.format == .json)
         let again = try read(configuration.effectiveYAML)
         #expect(again.effectiveYAML == configuration.effectiveYAML)
+        #expect(again.inside == configuration.inside && again.limits == configuration.limits)
         #expect(again.trunks == configuration.trunks && again.pbx == configuration.pbx)
     }
 

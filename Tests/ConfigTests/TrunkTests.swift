@@ -80,7 +80,7 @@ struct TrunkTests {
         var configuration = try read(
             "inside: 10.0.0.1\noutside: 192.0.2.1\ntrunks:\n- {name: a, domain: a.example, source_port: \(port)}\n")
         let error = #expect(throws: ConfigurationErrors.self) {
-            try configuration.validate(on: machine) { $0.port == 5099 }
+            try configuration.validate(on: machine) { $1.port == 5099 }
         }
         #expect(error?.description == "edge.yaml:4:45: \(complaint)")
     }

@@ -13,7 +13,7 @@ struct ValidationTests {
         .init(name: "ppp", address: ip("198.51.100.7"), prefixLength: 32),
     ])
 
-    private func errors(_ yaml: String, isTaken: ((SocketAddress) -> Bool)? = nil) throws -> String {
+    private func errors(_ yaml: String, isTaken: ((TransportProtocol, SocketAddress) -> Bool)? = nil) throws -> String {
         var configuration = try read(yaml)
         do {
             _ = try configuration.validate(on: machine, isTaken: isTaken)
@@ -23,7 +23,9 @@ struct ValidationTests {
         }
     }
 
-    private func warnings(_ yaml: String, isTaken: ((SocketAddress) -> Bool)? = nil) throws -> [String] {
+    private func warnings(_ yaml: String, isTaken: ((TransportProtocol, SocketAddress) -> Bool)? = nil) throws
+        -> [String]
+    {
         var configuration = try read(yaml)
         return try configuration.validate(on: machine, isTaken: isTaken).map(\.description)
     }
@@ -66,7 +68,8 @@ struct ValidationTests {
         #expect(
             try errors("inside: 192.168.0.1\noutside: 192.168.0.1").hasPrefix(
                 "edge.yaml:2:10: inside and outside both listen on udp 192.168.0.1:5060"))
-        let told = try warnings("inside: 192.168.0.1\noutside: {addresses: [192.168.0.1], listen: [udp:5080]}")
+        let told = try warnings(
+            "inside: 192.168.0.1\noutside: {addresses: [192.168.0.1], listen: [udp:5080, tcp:5080]}")
         #expect(told.count == 1)
         #expect(told.first?.hasPrefix("edge.yaml:2:10: warning: inside and outside share 192.168.0.1") == true)
         #expect(told.first?.contains("forged") == true)
@@ -99,14 +102,17 @@ struct ValidationTests {
     func portsTaken() throws {
         let yaml = "inside: 192.168.0.1\noutside: 203.0.113.1\nmedia: {ports: 10000-10099}"
         #expect(
-            try errors(yaml) { $0.port == 5060 && $0.ip == ip("203.0.113.1") }
+            try errors(yaml) { $0 == .udp && $1.port == 5060 && $1.ip == ip("203.0.113.1") }
                 == "edge.yaml:2:10: udp 203.0.113.1:5060 is in use by another program")
         #expect(
-            try warnings(yaml) { $0.port == 10020 && $0.ip == ip("203.0.113.1") } == [
+            try errors(yaml) { $0 == .tcp && $1.ip == ip("192.168.0.1") }
+                == "edge.yaml:1:9: tcp 192.168.0.1:5060 is in use by another program")
+        #expect(
+            try warnings(yaml) { $0 == .udp && $1.port == 10020 && $1.ip == ip("203.0.113.1") } == [
                 "edge.yaml:3:16: warning: 1 of the ports 10000-10099 are in use on 203.0.113.1, 10020 is the first"
             ])
         #expect(
-            try errors(yaml) { $0.port >= 10050 && $0.ip == ip("192.168.0.1") }
+            try errors(yaml) { $0 == .udp && $1.port >= 10050 && $1.ip == ip("192.168.0.1") }
                 == "edge.yaml:3:16: 50 of the ports 10000-10099 are in use on 192.168.0.1, 10050 is the first")
     }
 
@@ -114,7 +120,9 @@ struct ValidationTests {
     func capacity() throws {
         var configuration = try read("inside: 192.168.0.1\noutside: 203.0.113.1\nmedia: {ports: 10000-10099}")
         #expect(configuration.callCapacity(descriptors: 1 << 20) == 50)
-        #expect(configuration.callCapacity(descriptors: 256 + 83) == 20)
+        #expect(configuration.callCapacity(descriptors: 256 + 64 + 83) == 20)
+        #expect(configuration.connectionCapacity(descriptors: 1 << 20) == 10_000)
+        #expect(configuration.connectionCapacity(descriptors: 8_000) == 1_000)
         #expect(configuration.callCapacity(descriptors: 100) == 0)
         configuration.limits.calls = .exactly(7)
         #expect(configuration.callCapacity(descriptors: 1 << 20) == 7)

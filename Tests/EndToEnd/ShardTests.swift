@@ -9,7 +9,7 @@ import Testing
 @testable import sallyport
 
 /// The daemon in this process, with more shards than this machine would give it.
-private final class DaemonThread: @unchecked Sendable {
+final class DaemonThread: @unchecked Sendable {
     // Sendable: `ending` is a mailbox, `done` and `result` are only touched as the semaphore orders them.
     private let ending: Mailbox<Void>
     private let done = DispatchSemaphore(value: 0)
@@ -71,7 +71,7 @@ struct ShardTests {
 
 extension Stage {
     /// Waits for a daemon that runs in this process.
-    fileprivate func waitUntilReady() throws {
+    func waitUntilReady() throws {
         for _ in 0..<2_000 {
             if (try? page("healthz")) != nil { return }
             usleep(10_000)

@@ -7,13 +7,13 @@ extension Stage {
     /// Registers `user` through the proxy; the Contact that the registrar saw.
     @discardableResult
     func register(user: String = "account1", callID: String = UUID().uuidString) throws -> String {
-        let contact = "<sip:s@\(pbx.address);line=abc>"
+        let contact = "<sip:s@\(pbx.address)\(pbx.parameter);line=abc>"
         pbx.send(
             """
-            REGISTER sip:\(itsp.address) SIP/2.0
+            REGISTER sip:\(itsp.address)\(itsp.parameter) SIP/2.0
             Via: \(pbx.via())
             Max-Forwards: 70
-            Route: <sip:\(inside);lr>
+            Route: <sip:\(inside)\(pbx.parameter);lr>
             From: <sip:\(user)@\(itsp.address)>;tag=r1
             To: <sip:\(user)@\(itsp.address)>
             Call-ID: \(callID)
@@ -45,7 +45,7 @@ extension Stage {
             To: <\(uri.components(separatedBy: ";")[0])>
             Call-ID: \(callID)
             CSeq: 1 INVITE
-            Contact: <sip:5551234@\(itsp.address)>
+            Contact: <sip:5551234@\(itsp.address)\(itsp.parameter)>
             """, body: ends.itsp.description(), to: outside)
         let (invite, answer) = try ring(from: itsp, to: pbx, ends.pbx)
         ends.pbx.remote = invite.audioAddress
@@ -63,15 +63,15 @@ extension Stage {
         let ends = (pbx: try MediaEnd(on: pbx.address.ip), itsp: try MediaEnd(on: itsp.address.ip))
         pbx.send(
             """
-            INVITE sip:18005551212@\(itsp.address) SIP/2.0
+            INVITE sip:18005551212@\(itsp.address)\(itsp.parameter) SIP/2.0
             Via: \(pbx.via())
             Max-Forwards: 70
-            Route: <sip:\(inside);lr>
+            Route: <sip:\(inside)\(pbx.parameter);lr>
             From: <sip:account1@\(itsp.address)>;tag=pbx
             To: <sip:18005551212@\(itsp.address)>
             Call-ID: \(callID)
             CSeq: 1 INVITE
-            Contact: <sip:account1@\(pbx.address);x=1>
+            Contact: <sip:account1@\(pbx.address)\(pbx.parameter);x=1>
             """, body: ends.pbx.description(), to: inside)
         let (invite, answer) = try ring(from: pbx, to: itsp, ends.itsp)
         ends.itsp.remote = invite.audioAddress
@@ -90,7 +90,7 @@ extension Stage {
     ) throws -> (invite: WireMessage, answer: WireMessage) {
         let invite = try callee.expect("INVITE")
         let tag = callee === pbx ? "pbx" : "itsp"
-        let contact = "Contact: <sip:\(tag)@\(callee.address)>"
+        let contact = "Contact: <sip:\(tag)@\(callee.address)\(callee.parameter)>"
         try callee.answer("180 Ringing", to: invite, tag: tag, contact)
         _ = try caller.expect("180 INVITE")
         try callee.answer("200 OK", to: invite, tag: tag, contact, body: media.description())
@@ -147,7 +147,7 @@ final class LiveCall {
     func reinvite(by party: Party) throws {
         let media = party == .pbx ? (own: pbxMedia, other: itspMedia) : (own: itspMedia, other: pbxMedia)
         let agents = party == .pbx ? (own: pbx.agent, other: itsp.agent) : (own: itsp.agent, other: pbx.agent)
-        let contact = "Contact: <sip:\(party)@\(agents.own.address)>"
+        let contact = "Contact: <sip:\(party)@\(agents.own.address)\(agents.own.parameter)>"
         let body = media.own.description(version: 2)
         if party == .pbx {
             try pbx.send("INVITE", contact, body: body)
@@ -156,7 +156,8 @@ final class LiveCall {
         }
         let invite = try agents.other.expect("INVITE")
         media.other.remote = invite.audioAddress
-        let otherContact = "Contact: <sip:\(party == .pbx ? Party.itsp : .pbx)@\(agents.other.address)>"
+        let otherContact =
+            "Contact: <sip:\(party == .pbx ? Party.itsp : .pbx)@\(agents.other.address)\(agents.other.parameter)>"
         try agents.other.answer("200 OK", to: invite, otherContact, body: media.other.description(version: 2))
         media.own.remote = try agents.own.expect("200 INVITE").audioAddress
         if party == .pbx { try pbx.send("ACK") } else { try itsp.send("ACK") }

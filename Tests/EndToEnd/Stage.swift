@@ -32,7 +32,10 @@ final class Stage {
     }
 
     /// `extra`: more of the configuration, where PBX stands for that one's URI.
-    init(_ arrangement: Arrangement = .twoAddresses, media: String = "", extra: String = "") throws {
+    init(
+        _ arrangement: Arrangement = .twoAddresses, pbxOver: TransportProtocol = .udp,
+        itspOver: TransportProtocol = .udp, media: String = "", extra: String = ""
+    ) throws {
         let network = 0x7f00_0000 | UInt32.random(in: 1...0xfffe) << 8
         self.network = network
         let port = UInt16.random(in: 3_000...4_900) * 2
@@ -44,18 +47,19 @@ final class Stage {
         inside = SocketAddress(isInside6 ? six : own(1), port)
         outside = SocketAddress(isOutside6 ? six : own(arrangement == .oneAddress ? 1 : 3), port + 1)
         admin = SocketAddress(own(1), 9060)
-        pbx = try UserAgent("PBX", at: SocketAddress(isInside6 ? six : own(2), isInside6 ? port + 1 : port))
-        itsp = try UserAgent("ITSP", at: SocketAddress(isOutside6 ? six : own(4), port))
+        pbx = try UserAgent(
+            "PBX", at: SocketAddress(isInside6 ? six : own(2), isInside6 ? port + 1 : port), over: pbxOver)
+        itsp = try UserAgent("ITSP", at: SocketAddress(isOutside6 ? six : own(4), port), over: itspOver)
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("sallyport-\(UUID())").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         configuration = """
-            inside: {addresses: ["\(inside.ip)"], listen: ["udp:\(inside.port)"], networks: ["\(pbx.address.ip)"]}
-            outside: {addresses: ["\(outside.ip)"], listen: ["udp:\(outside.port)"]}
+            inside: {addresses: ["\(inside.ip)"], listen: ["udp:\(inside.port)", "tcp:\(inside.port)"], networks: ["\(pbx.address.ip)"]}
+            outside: {addresses: ["\(outside.ip)"], listen: ["udp:\(outside.port)", "tcp:\(outside.port)"]}
             media: {ports: \(ports.lowerBound)-\(ports.upperBound)\(media)}
             state: \(directory)/state
             admin: {listen: "\(admin)"}
             log: {level: debug}
-            \(extra.replacingOccurrences(of: "PBX", with: "sip:\(pbx.address)"))
+            \(extra.replacingOccurrences(of: "PBX", with: "sip:\(pbx.address)\(pbx.parameter)"))
 
             """
         try configuration.write(toFile: file, atomically: true, encoding: .utf8)
@@ -102,8 +106,9 @@ final class Stage {
 
     /// The media ports that anybody has bound, by the kernel's word.
     var boundMediaPorts: [SocketAddress] {
-        let table = UDPPortsInUse.ofThisMachine()
-        return [inside.ip, outside.ip].flatMap { ip in ports.map { SocketAddress(ip, $0) } }.filter(table.contains)
+        let table = PortsInUse.ofThisMachine()
+        return [inside.ip, outside.ip].flatMap { ip in ports.map { SocketAddress(ip, $0) } }
+            .filter { table.contains(.udp, $0) }
     }
 
     /// Waits until no media port is bound and no call is left; nothing may have gone wrong until then.

@@ -5,16 +5,23 @@ import Testing
 /// One end of SIP on loopback, driven line by line by a test: it sends what it is told and waits for what is expected.
 final class UserAgent {
     let name: String
-    private let peer: LoopbackPeer
+    let transport: TransportProtocol
+    private let peer: any Wire
     /// Datagrams that came before: a repeated one is a retransmission.
     private var seen: Set<[UInt8]> = []
     private var branches = 0
 
     var address: SocketAddress { peer.address }
 
-    init(_ name: String, at address: SocketAddress) throws {
+    /// Its connections, over TCP.
+    var streams: StreamPeer? { peer as? StreamPeer }
+    /// What its URIs say of its transport.
+    var parameter: String { transport == .udp ? "" : ";transport=\(transport)" }
+
+    init(_ name: String, at address: SocketAddress, over transport: TransportProtocol = .udp) throws {
         self.name = name
-        peer = try LoopbackPeer(at: address)
+        self.transport = transport
+        peer = transport == .udp ? try LoopbackPeer(at: address) : try StreamPeer(at: address)
     }
 
     /// Sends a message that is written with plain line ends and without Content-Length.
@@ -29,7 +36,7 @@ final class UserAgent {
     /// A Via value for a new transaction.
     func via() -> String {
         branches += 1
-        return "SIP/2.0/UDP \(address);rport;branch=z9hG4bK\(UUID().uuidString.prefix(8))\(branches)"
+        return "SIP/2.0/\(transport.viaName) \(address);rport;branch=z9hG4bK\(UUID().uuidString.prefix(8))\(branches)"
     }
 
     /// Answers a request as its Via says.

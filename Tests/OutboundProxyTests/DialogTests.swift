@@ -88,6 +88,22 @@ import Testing
         #expect(proxy.media.events == events)
     }
 
+    @Test(arguments: [488, 491, 481]) func `a refused UPDATE takes its offer back`(status: Int) throws {
+        var call = try proxy.callOut()
+        let update = try #require(
+            proxy.receive(call.pbx.request("UPDATE", body: CallTexts.sdpInside), on: .inside).first)
+        #expect(proxy.media.events.last == .offer(1, fromCaller: true))
+        proxy.receive(CallTexts.response(status, "No", to: update), on: .outside)
+        #expect(proxy.media.events.last == .rollback(1))
+    }
+
+    @Test func `an UPDATE that nobody answers takes its offer back`() throws {
+        var call = try proxy.callOut()
+        proxy.receive(call.pbx.request("UPDATE", body: CallTexts.sdpInside), on: .inside)
+        proxy.advance(.seconds(33))
+        #expect(proxy.media.events.last == .rollback(1))
+    }
+
     @Test func `an UPDATE refreshes the target of who answers it`() throws {
         var call = try proxy.callOut()
         let update = try #require(proxy.receive(call.pbx.request("UPDATE"), on: .inside).first)

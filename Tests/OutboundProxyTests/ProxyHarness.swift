@@ -37,6 +37,12 @@ final class ProxyHarness {
         Listener(id: ListenerID(3), side: .outside, transport: .udp, local: address("[2001:db8:113::1]:5060")),
     ]
 
+    /// The same addresses by TCP, for tests that want them.
+    static let streams = listeners.map { udp in
+        Listener(
+            id: ListenerID(udp.id.index + UInt16(listeners.count)), side: udp.side, transport: .tcp, local: udp.local)
+    }
+
     init(
         pbxs: [PBXSettings] = [PBXSettings(host: "192.168.0.2", port: 5060)], trunks: [TrunkSettings] = [],
         change: (inout ProxySettings) -> Void = { _ in }
@@ -59,17 +65,21 @@ final class ProxyHarness {
 
     /// A message arrives on a side. Lines may end with "\n".
     @discardableResult
-    func receive(_ text: String, on side: Side, from source: SocketAddress? = nil) -> [Sent] {
-        receive(wire(text), on: side, from: source)
+    func receive(
+        _ text: String, on side: Side, from source: SocketAddress? = nil, by transport: TransportProtocol = .udp
+    ) -> [Sent] {
+        receive(wire(text), on: side, from: source, by: transport)
     }
 
     @discardableResult
     func receive(
-        _ bytes: [UInt8], on side: Side, from source: SocketAddress? = nil, listener: UInt16? = nil
+        _ bytes: [UInt8], on side: Side, from source: SocketAddress? = nil, by transport: TransportProtocol = .udp,
+        listener: UInt16? = nil
     ) -> [Sent] {
         let source = source ?? (side == .inside ? Self.pbx : Self.itsp)
-        let index: UInt16 = listener ?? (side == .inside ? 0 : 1) + (source.ip.family == .v6 ? 2 : 0)
-        core.receive(bytes, from: Flow(listener: ListenerID(index), peer: source), at: now)
+        let index: UInt16 = (side == .inside ? 0 : 1) + (source.ip.family == .v6 ? 2 : 0)
+        let common = index + (transport == .udp ? 0 : UInt16(Self.listeners.count))
+        core.receive(bytes, from: Flow(listener: ListenerID(listener ?? common), peer: source), at: now)
         return drain()
     }
 
@@ -117,8 +127,10 @@ final class ProxyHarness {
             switch output {
             case .send(let bytes, let flow):
                 let listener = core.settings.listeners[Int(flow.listener.index)]
-                let message = Sent(bytes: bytes, to: flow.peer, side: listener.side, from: listener.local)
-                if listener.side == .outside, scansOutside, !message.insideAddresses.isEmpty {
+                let side = listener.side
+                let message = Sent(
+                    bytes: bytes, to: flow.peer, side: side, transport: listener.transport, from: listener.local)
+                if side == .outside, scansOutside, !message.insideAddresses.isEmpty {
                     leaks += message.insideAddresses
                     Issue.record("an inside address leaves: \(message.insideAddresses)\n\(message.text)")
                 }
@@ -149,6 +161,7 @@ struct Sent {
     let bytes: [UInt8]
     let to: SocketAddress
     let side: Side
+    let transport: TransportProtocol
     /// The listener that it left by.
     var from = SocketAddress(.unspecified(.v4), 0)
 

@@ -26,6 +26,15 @@ import Testing
         proxy.expectNothingLeft()
     }
 
+    @Test(arguments: ["INVITE", "UPDATE"]) func `an offer that is refused brings no call back`(method: String) throws {
+        var (proxy, call) = try takenOver()
+        let offer = try #require(
+            proxy.receive(call.pbx.request(method, body: CallTexts.sdpInside), on: .inside).first)
+        proxy.receive(CallTexts.response(481, "Call Does Not Exist", to: offer), on: .outside)
+        #expect(proxy.core.callCount == 0 && proxy.media.open.isEmpty)
+        proxy.expectNothingLeft()
+    }
+
     @Test(arguments: ["INVITE", "UPDATE"], [Side.inside, .outside])
     func `an offer is anchored anew, and the call ends with its media`(method: String, side: Side) throws {
         var (proxy, call) = try takenOver()

@@ -139,7 +139,7 @@ import Testing
                 routes: RouteProcessing(message, identities: Identities([])), trunk: ""), server: nil)
         var locations = LocationTable()
         var taken = 0
-        for _ in 0..<10_100 where locations.look(up: query, for: request, at: proxy.now) != nil { taken += 1 }
+        for _ in 0..<10_100 where locations.look(up: query, for: .request(request), at: proxy.now) != nil { taken += 1 }
         let waiting = locations.close(query, .unknownName, at: proxy.now)
         #expect(taken == 10_000 && waiting.count == 10_000)
     }

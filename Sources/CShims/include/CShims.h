@@ -51,6 +51,12 @@ int CShims_is_truncated(const CShims_message *message);
 /// bind(2).
 int CShims_bind(int descriptor, const void *address, uint32_t address_length);
 
+/// connect(2).
+int CShims_connect(int descriptor, const void *address, uint32_t address_length);
+
+/// accept4(2), for a connection that does not wait and is closed on exec; -1 with errno.
+int CShims_accept(int descriptor, void *address, uint32_t *address_length);
+
 /// getsockname(2).
 int CShims_local_address(int descriptor, void *address, uint32_t *address_length);
 
@@ -71,13 +77,6 @@ int64_t CShims_receive_drops(int descriptor);
 
 /// Sets a buffer size (SO_RCVBUF or SO_SNDBUF): beyond the system's limit where the process may, else up to it.
 int CShims_set_buffer_size(int descriptor, int is_receive, int size);
-
-/// What came of asking for a name's addresses.
-typedef enum { CShims_name_found, CShims_name_unknown, CShims_name_not_answered } CShims_name_result;
-
-/// getaddrinfo(3) for AF_INET, AF_INET6 or AF_UNSPEC: writes at most `capacity` addresses, each a `sockaddr` at the
-/// start of 32 octets, and how many. A name that has no address of the family is unknown.
-CShims_name_result CShims_resolve(const char *name, int family, void *addresses, int capacity, int *count);
 
 /// Gives memory that is free but not yet returned back to the system.
 void CShims_trim_memory(void);

@@ -25,6 +25,8 @@ struct Forwarding {
     struct Alternative {
         let uri: [UInt8]
         let nextHop: NextHop
+        /// It was passed over because all its targets are down.
+        var isLastResort = false
     }
 
     /// The Request-URI that it leaves with; nil: the one it came with.
@@ -32,6 +34,8 @@ struct Forwarding {
     var nextHop: NextHop
     /// What is tried in order when ``nextHop`` has failed.
     var alternatives: [Alternative] = []
+    /// All else has been tried.
+    var isLastResort = false
     var egress: Side
     /// Our Routes, to be taken off.
     var routes: RouteProcessing

@@ -10,6 +10,7 @@ struct LocationTable {
 
     private var open: [LocationQuery: OpenLocation] = [:]
     private var copies: [LocationQuery: (targets: [LocatedTarget], until: Instant)] = [:]
+    private var places: [String: [Target]] = [:]
     private var waiting = 0
     private static let lifetime = Duration.seconds(1)
     private static let maximumEntries = 1_000
@@ -23,30 +24,36 @@ struct LocationTable {
         case wait
     }
 
-    /// The targets, where they were told a moment ago; otherwise `request` waits for them. nil when too many wait.
-    mutating func look(up query: LocationQuery, for request: PendingRequest, at now: Instant) -> Answer? {
+    /// The targets, where they were told a moment ago; otherwise `waiter` waits for them. nil when too many wait.
+    mutating func look(up query: LocationQuery, for waiter: LocationWaiter, at now: Instant) -> Answer? {
         if let copy = copies[query], copy.until > now { return .targets(copy.targets) }
         guard waiting < Self.maximumWaiting else { return nil }
         waiting += 1
         if let location = open[query] {
-            location.requests.append(request)
+            location.waiters.append(waiter)
             return .wait
         }
         let location = OpenLocation(query)
-        location.requests.append(request)
+        location.waiters.append(waiter)
         open[query] = location
         return .ask(location)
     }
 
-    /// The answer has come: the requests that waited for it.
-    mutating func close(_ query: LocationQuery, _ location: Location, at now: Instant) -> [PendingRequest] {
-        if case .targets(let targets) = location, copies.count < Self.maximumEntries {
-            copies[query] = (targets, now + Self.lifetime)
+    /// The answer has come: who waited for it.
+    mutating func close(_ query: LocationQuery, _ location: Location, at now: Instant) -> [LocationWaiter] {
+        if case .targets(let targets) = location {
+            if copies.count < Self.maximumEntries { copies[query] = (targets, now + Self.lifetime) }
+            if places.count < Self.maximumEntries || places[query.host] != nil {
+                places[query.host] = targets.map(\.target)
+            }
         }
-        guard let requests = open.removeValue(forKey: query)?.requests else { return [] }
-        waiting -= requests.count
-        return requests
+        guard let waiters = open.removeValue(forKey: query)?.waiters else { return [] }
+        waiting -= waiters.count
+        return waiters
     }
+
+    /// Where the name led when it was last asked for, for status pages.
+    func lastTargets(of host: String) -> [Target] { places[host] ?? [] }
 
     /// Whether the question has no answer yet.
     func isOpen(_ location: OpenLocation) -> Bool { open[location.query] === location }
@@ -57,9 +64,15 @@ struct LocationTable {
 /// A question about a name, and who waits for its answer.
 final class OpenLocation {
     let query: LocationQuery
-    fileprivate(set) var requests: [PendingRequest] = []
+    fileprivate(set) var waiters: [LocationWaiter] = []
 
     init(_ query: LocationQuery) { self.query = query }
+}
+
+/// What an answer is awaited for.
+enum LocationWaiter {
+    case request(PendingRequest)
+    case qualification(Qualification)
 }
 
 /// A request that has been admitted and routed, and has to be sent to its next hop.

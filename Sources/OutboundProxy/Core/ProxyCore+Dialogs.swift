@@ -17,7 +17,12 @@ extension ProxyCore {
         } else if message.method == .invite || message.method == .update && message.isInDialog && message.hasSDP,
             let server = request.server
         {
-            server.call = startCall(request, to: flow)
+            if let call = server.call {
+                // Another target of the same INVITE.
+                if call.state == .early { call.callee.flow = flow }
+            } else {
+                server.call = startCall(request, to: flow)
+            }
         }
     }
 
@@ -46,7 +51,7 @@ extension ProxyCore {
         return call
     }
 
-    private func target(in message: Message) -> [UInt8]? {
+    func target(in message: Message) -> [UInt8]? {
         guard let range = message.values(.contact).first, let value = NameAddress(range, in: message.bytes),
             URI(value.uri, in: message.bytes) != nil
         else { return nil }
@@ -84,14 +89,7 @@ extension ProxyCore {
         call.callee.identity = response.header(.to).map { Array(bytes[$0.value]) } ?? call.callee.identity
         call.callee.target = target(in: response) ?? []
         call.callee.flow = flow
-        // The route set beyond us: what was recorded after we were, nearest first (§12.1.2).
-        var beyond: [[UInt8]] = []
-        for range in response.values(.recordRoute) {
-            guard let value = NameAddress(range, in: bytes), let uri = URI(value.uri, in: bytes),
-                identities.side(of: uri, in: bytes) == nil
-            else { break }
-            beyond.insert(Array(bytes[range]), at: 0)
-        }
+        let beyond = routesBeyond(response)
         if !beyond.isEmpty { call.callee.routes = beyond }
         counters.callsAnswered += 1
         let outside = call[.outside].flow.peer.ip
@@ -114,6 +112,19 @@ extension ProxyCore {
         guard let session = call.session else { return }
         callsBySession[session] = nil
         media.close(session: session)
+    }
+
+    /// The route set beyond us: what was recorded after we were, nearest first (§12.1.2).
+    func routesBeyond(_ response: Message) -> [[UInt8]] {
+        let bytes = response.bytes
+        var beyond: [[UInt8]] = []
+        for range in response.values(.recordRoute) {
+            guard let value = NameAddress(range, in: bytes), let uri = URI(value.uri, in: bytes),
+                identities.side(of: uri, in: bytes) == nil
+            else { break }
+            beyond.insert(Array(bytes[range]), at: 0)
+        }
+        return beyond
     }
 
     private func forgetPeer(_ address: IPAddress) {

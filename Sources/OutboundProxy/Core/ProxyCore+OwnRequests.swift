@@ -17,7 +17,7 @@ extension ProxyCore {
         else { return }
         let transaction = ClientTransaction(
             key: TransactionKey(branch: branch[...], method: .cancel), flow: client.flow, method: .cancel,
-            purpose: .cancel, request: cancel,
+            purpose: .nobody, request: cancel,
             isReliable: identities[client.flow.listener]?.transport.isReliable ?? false,
             timers: settings.timers, now: now)
         transactions.add(transaction)
@@ -85,73 +85,73 @@ extension ProxyCore {
     /// A BYE in the name of the other party (CSeq one above its highest).
     private func sendBYE(to side: Side, of call: Call, _ reason: String, at now: Instant) {
         let (party, other) = (call[side], call[side.opposite])
-        let flow = flow(to: party, on: side)
-        guard let listener = identities[flow.listener], !party.target.isEmpty else { return }
-        let route = RouteSet(to: party)
-        let branch = transactions.newBranch(loop: call.serial)
-        var out: [UInt8] = []
-        out.reserveCapacity(700)
-        out.append(contentsOf: "BYE ".utf8)
-        out.append(contentsOf: route.requestURI)
-        out.append(contentsOf: " SIP/2.0\r\nVia: SIP/2.0/\(listener.transport.viaName) ".utf8)
-        out.append(contentsOf: listener.hostPort)
-        out.append(contentsOf: ";rport;branch=".utf8)
-        out.append(contentsOf: branch)
-        out.append(contentsOf: "\r\nMax-Forwards: 70\r\n".utf8)
-        for route in route.routes {
-            out.append(contentsOf: "Route: ".utf8)
-            out.append(contentsOf: route)
-            out.append(contentsOf: "\r\n".utf8)
-        }
-        for (name, value) in [("From: ", other.identity), ("To: ", party.identity), ("Call-ID: ", call.callID)] {
-            out.append(contentsOf: name.utf8)
-            out.append(contentsOf: value)
-            out.append(contentsOf: "\r\n".utf8)
-        }
-        out.append(contentsOf: "CSeq: \(other.cSeq &+ 1) BYE\r\nReason: SIP;text=\"\(reason)\"\r\n".utf8)
-        out.append(contentsOf: "Content-Length: 0\r\n\r\n".utf8)
-        let transaction = ClientTransaction(
-            key: TransactionKey(branch: branch[...], method: .bye), flow: flow, method: .bye, purpose: .bye(call),
-            request: out, isReliable: listener.transport.isReliable, timers: settings.timers, now: now)
+        guard !party.target.isEmpty else { return }
+        let dialog = OwnDialog(
+            party: party, other: other.identity, callID: call.callID, serial: call.serial,
+            flow: flow(to: party, on: side, directory.trunks.named(call.trunk)))
         call.openBYEs += 1
+        sendBYE(in: dialog, cSeq: other.cSeq &+ 1, reason, for: .bye(call), at: now)
+    }
+
+    /// A target has accepted the INVITE that another one has answered before: it gets its ACK, and is told at once that
+    /// nobody is there (RFC 3261 §13.2.2.4). A 2xx that comes again gets its ACK again.
+    func hangUp(
+        late response: Message, of client: ClientTransaction, _ server: ServerTransaction, from flow: Flow,
+        at now: Instant
+    ) {
+        let bytes = response.bytes
+        guard let contact = target(in: response), let to = response.header(.to), let from = response.header(.from)
+        else { return }
+        let party = Call.Party(
+            identity: Array(bytes[to.value]), target: contact, routes: routesBeyond(response), flow: flow)
+        let dialog = OwnDialog(
+            party: party, other: Array(bytes[from.value]), callID: Array(bytes[response.callID]),
+            serial: server.serial,
+            flow: self.flow(to: party, on: server.egress, directory.trunks.named(server.trunk)))
+        let ack = dialog.request("ACK", cSeq: response.cSeq.number, branch: newBranch(of: dialog), identities)
+        send(ack, on: dialog.flow)
+        guard !client.isHungUp else { return }
+        client.isHungUp = true
+        sendBYE(
+            in: dialog, cSeq: response.cSeq.number &+ 1, "another target answered first", for: .nobody, at: now)
+    }
+
+    private func newBranch(of dialog: OwnDialog) -> [UInt8] { transactions.newBranch(loop: dialog.serial) }
+
+    private func sendBYE(
+        in dialog: OwnDialog, cSeq: UInt32, _ reason: String, for purpose: ClientTransaction.Purpose, at now: Instant
+    ) {
+        let branch = newBranch(of: dialog)
+        let extra = Array("Reason: SIP;text=\"\(reason)\"\r\n".utf8)
+        let bytes = dialog.request("BYE", cSeq: cSeq, branch: branch, identities, extra: extra)
+        let transaction = ClientTransaction(
+            key: TransactionKey(branch: branch[...], method: .bye), flow: dialog.flow, method: .bye, purpose: purpose,
+            request: bytes, isReliable: identities[dialog.flow.listener]?.transport.isReliable ?? false,
+            timers: settings.timers, now: now)
         transactions.add(transaction)
         schedule(transaction)
-        send(out, on: flow)
+        send(bytes, on: dialog.flow)
     }
 
     /// The next hop towards a party: by its route set or target (RFC 3261 §12.2.1.1), where that is an address of its
     /// side; else where its messages come from, as for a peer behind NAT.
-    private func flow(to party: Call.Party, on side: Side) -> Flow {
+    private func flow(to party: Call.Party, on side: Side, _ trunk: TrunkSettings?) -> Flow {
         let text = party.routes.first ?? party.target
         guard let value = NameAddress(0..<text.count, in: text), let uri = URI(value.uri, in: text),
             let ip = uri.address(in: text), isInside(ip) == (side == .inside), !isForbidden(ip),
-            ip.isPrivate == party.flow.peer.ip.isPrivate,
-            let listener = identities.listener(
-                side, family: ip.family, transport: .udp, trunk: identities[party.flow.listener]?.trunk)
+            ip.isPrivate == party.flow.peer.ip.isPrivate
         else { return party.flow }
-        let address = SocketAddress(ip, uri.port ?? TransportProtocol.udp.defaultPort)
-        return identities.side(of: address) == nil ? Flow(listener: listener.id, peer: address) : party.flow
+        let demanded = uri.demandedTransport(in: text) ?? (side == .outside ? trunk?.transport : nil)
+        let transport = demanded ?? .udp
+        let address = SocketAddress(ip, uri.port ?? transport.defaultPort)
+        let own = identities[party.flow.listener]?.trunk
+        guard let listener = identities.listener(side, family: ip.family, transport: transport, trunk: own),
+            identities.side(of: address) == nil
+        else { return party.flow }
+        return Flow(listener: listener.id, peer: address)
     }
 
     private func isForbidden(_ address: IPAddress) -> Bool {
         address.embedded.isLoopback || address.embedded.isUnspecified || address.embedded.isMulticast
-    }
-}
-
-/// Request-URI and Routes of a request to a party (RFC 3261 §12.2.1.1): where the first hop is a strict router its URI
-/// is the Request-URI, and the target the last Route.
-private struct RouteSet {
-    let requestURI: [UInt8]
-    let routes: [[UInt8]]
-
-    init(to party: Call.Party) {
-        guard let first = party.routes.first, let value = NameAddress(0..<first.count, in: first),
-            let uri = URI(value.uri, in: first), !uri.isLoose(in: first)
-        else {
-            (requestURI, routes) = (party.target, party.routes)
-            return
-        }
-        requestURI = Array(first[value.uri])
-        routes = party.routes.dropFirst() + [Array("<".utf8) + party.target + Array(">".utf8)]
     }
 }

@@ -34,7 +34,10 @@ extension ProxyCore {
 
     private func carryOut(_ verdict: Verdict, _ arrival: Arrival) {
         switch verdict {
-        case .drop(let counter): counters[keyPath: counter] += 1
+        case .drop(let counter):
+            counters[keyPath: counter] += 1
+            // Who can't have forged its address is told (design §3).
+            if arrival.listener.transport.isReliable { answerStranger(arrival, 403, "Forbidden") }
         case .answer(let status, let reason, let extra): answer(arrival, status, reason, extra)
         case .answerStranger(let status, let reason): answerStranger(arrival, status, reason)
         case .forward(let forwarding):
@@ -76,8 +79,9 @@ extension ProxyCore {
     }
 
     /// A stranger over UDP may not be who it says: it never gets more than it sent, and no line in a log.
-    private func answerStranger(_ arrival: Arrival, _ status: Int, _ reason: String) {
+    func answerStranger(_ arrival: Arrival, _ status: Int, _ reason: String) {
         let message = arrival.message
+        guard message.method != .ack else { return }
         let response = LocalResponse.build(
             status, reason, to: message, from: arrival.flow.peer, tag: transactions.tag(for: message))
         guard response.count <= message.bytes.count || arrival.listener.transport.isReliable else {
@@ -89,7 +93,8 @@ extension ProxyCore {
 
     private func reply(_ response: [UInt8], to arrival: Arrival) {
         var flow = arrival.flow
-        flow.peer = ViaSource.replyAddress(of: arrival.message, from: arrival.flow.peer)
+        flow.peer = ViaSource.replyAddress(
+            of: arrival.message, from: arrival.flow.peer, over: arrival.listener.transport)
         send(response, on: flow)
     }
 
@@ -136,7 +141,7 @@ extension ProxyCore {
             counters.droppedStray += 1
             return
         }
-        route(PendingRequest(arrival: arrival, forwarding: forwarding, server: nil), at: arrival.now)
+        start(PendingRequest(arrival: arrival, forwarding: forwarding, server: nil), at: arrival.now)
     }
 
     private func isOwnTag(_ tag: Range<Int>, of message: Message) -> Bool {
@@ -167,12 +172,15 @@ extension ProxyCore {
             if branch.cancel(at: now) { sendCANCEL(branch, reason: server.cancelReason, at: now) }
             schedule(branch)
         }
-        if server.branches.isEmpty { respond(server, 487, "Request Terminated", at: now) }
+        // Nothing is out yet, or nothing any more: a name is being asked for, or a connection opened.
+        if !server.isFinal, server.branches.allSatisfy(\.isDone) {
+            respond(server, 487, "Request Terminated", at: now)
+        }
     }
 
     // MARK: Forwarding
 
-    private func forward(_ arrival: Arrival, _ forwarding: Forwarding) {
+    func forward(_ arrival: Arrival, _ forwarding: Forwarding) {
         let message = arrival.message
         let key = TransactionKey(serverOf: message)
         // Somebody else's branch, seen on the way: its transaction stays.
@@ -185,125 +193,14 @@ extension ProxyCore {
             flow: arrival.flow,
             replyFlow: Flow(
                 listener: arrival.flow.listener,
-                peer: ViaSource.replyAddress(of: message, from: arrival.flow.peer), connection: arrival.flow.connection),
+                peer: ViaSource.replyAddress(
+                    of: message, from: arrival.flow.peer, over: arrival.listener.transport),
+                connection: arrival.flow.connection),
             ingress: arrival.side, egress: forwarding.egress, trunk: forwarding.trunk,
             isReliable: arrival.listener.transport.isReliable, timers: settings.timers, now: arrival.now)
         transactions.add(server)
         keepSweeping(from: arrival.now)
         schedule(server)
-        route(PendingRequest(arrival: arrival, forwarding: forwarding, server: server), at: arrival.now)
-    }
-
-    /// Finds the request's targets, at once or when the resolver answers.
-    private func route(_ request: PendingRequest, at now: Instant) {
-        switch request.forwarding.nextHop {
-        case .target(let target):
-            guard let flow = flow(to: target, request.forwarding) else {
-                return unreachable(request, "No Route To Next Hop", at: now)
-            }
-            send(request, on: flow, at: now)
-        case .flow(let flow): send(request, on: flow, at: now)
-        case .name(let query):
-            switch locations.look(up: query, for: request, at: now) {
-            case .targets(let targets): send(request, to: .targets(targets), at: now)
-            case .ask(let location):
-                outputs.append(.locate(query))
-                schedule(location, at: now)
-            case .wait: break
-            case nil: unreachable(request, "Too Many Names Are Being Resolved", at: now)
-            }
-        }
-    }
-
-    /// The flow to a target: none where we have no listener that reaches it, or where nothing may be sent.
-    private func flow(to target: Target, _ forwarding: Forwarding) -> Flow? {
-        guard
-            let listener = identities.listener(
-                forwarding.egress, family: target.address.ip.family, transport: target.transport,
-                trunk: forwarding.port),
-            !isForbidden(target.address.ip, on: listener)
-        else { return nil }
-        return Flow(listener: listener.id, peer: target.address)
-    }
-
-    /// The name of a request is located: the first target that we can reach is taken.
-    func send(_ request: PendingRequest, to location: Location, at now: Instant) {
-        if let server = request.server, server.isFinal { return }
-        guard case .targets(let targets) = location else {
-            return unreachable(request, "Name Does Not Resolve", at: now)
-        }
-        let egress = request.forwarding.egress
-        // A name must not lead where an address would not be followed.
-        let allowed = targets.lazy.map(\.target.address).filter { address in
-            egress == .inside || !self.isInside(address.ip) && self.identities.side(of: address) == nil
-        }
-        guard !allowed.isEmpty else { return unreachable(request, "Name Leads Inside", at: now) }
-        for located in targets where allowed.contains(located.target.address) {
-            if let flow = flow(to: located.target, request.forwarding) { return send(request, on: flow, at: now) }
-        }
-        unreachable(request, "No Route To Next Hop", at: now)
-    }
-
-    private func unreachable(_ request: PendingRequest, _ reason: String, at now: Instant) {
-        guard let server = request.server else {
-            counters.droppedStray += 1
-            return
-        }
-        respond(server, 503, reason, extra: Self.retryLater, at: now)
-    }
-
-    /// With what we add the request no longer fits a datagram.
-    private func outgrown(_ request: PendingRequest, at now: Instant) {
-        guard let server = request.server else {
-            counters.droppedStray += 1
-            return
-        }
-        respond(server, 513, "Message Too Large", at: now)
-    }
-
-    /// Sends the request on: with a branch of its own, or as an ACK without a transaction.
-    private func send(_ request: PendingRequest, on flow: Flow, at now: Instant) {
-        let arrival = request.arrival
-        guard let listener = identities[flow.listener] else {
-            return unreachable(request, "No Route To Next Hop", at: now)
-        }
-        let branch = transactions.newBranch(loop: transactions.loopHash(of: arrival.message))
-        if arrival.message.method == .invite || arrival.message.isInDialog { relate(request, to: flow) }
-        var rewriter = RequestRewriter(request: request, out: listener, branch: branch, peer: flow.peer)
-        do {
-            rewriter.body = try anchored(request, to: flow.peer, family: flow.peer.ip.family, at: now)
-        } catch {
-            guard let server = request.server else {
-                // An ACK arrives in any case; the call whose answer it should have brought is over.
-                rewriter.body = []
-                send(rewriter.rewritten(contacts: contacts), on: flow)
-                if let call = request.forwarding.call {
-                    hangUp(call, "the answer's media was refused: \(error.reason)", at: now)
-                }
-                return
-            }
-            let extra = error.status == 503 ? Self.retryLater : []
-            return respond(server, error.status, error.reason, extra: extra, at: now)
-        }
-        let bytes = rewriter.rewritten(contacts: contacts)
-        guard bytes.count <= Self.longestDatagram else { return outgrown(request, at: now) }
-        send(bytes, on: flow)
-        guard let server = request.server else { return }
-        server.contacts = rewriter.sentContacts
-        let client = ClientTransaction(
-            key: TransactionKey(branch: branch[...], method: server.method), flow: flow, method: server.method,
-            purpose: .branch(of: server), request: bytes, isReliable: listener.transport.isReliable,
-            timers: settings.timers, now: now)
-        if server.method == .invite { client.timerC = now + settings.timerC }
-        server.branches.append(client)
-        transactions.add(client)
-        schedule(client)
-    }
-
-    /// Addresses that are no host to send to, unless that side lives there itself (tests on loopback).
-    private func isForbidden(_ address: IPAddress, on listener: Listener) -> Bool {
-        let real = address.embedded
-        if real.isLoopback { return !listener.local.ip.isLoopback }
-        return real.isUnspecified || real.isMulticast
+        start(PendingRequest(arrival: arrival, forwarding: forwarding, server: server), at: arrival.now)
     }
 }

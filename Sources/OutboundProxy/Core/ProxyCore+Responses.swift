@@ -16,6 +16,10 @@ extension ProxyCore {
             counters.droppedStray += 1
             return
         }
+        if !client.isAnswered {
+            client.isAnswered = true
+            client.silence = nil
+        }
         let action = client.receiveResponse(status: response.status, at: now)
         defer { schedule(client) }
         switch action {
@@ -35,27 +39,44 @@ extension ProxyCore {
 
     private func pass(_ response: Message, of client: ClientTransaction, from flow: Flow, at now: Instant) {
         switch client.purpose {
-        case .cancel: break
+        case .nobody: break
         case .bye(let call): if response.status >= 200 { call.openBYEs -= 1 }
+        case .qualify(let qualification): answered(qualification, client, status: response.status)
         case .branch(let server):
-            if response.status < 200, client.timerC != nil, response.status > 100 {
-                client.timerC = now + settings.timerC
+            // 100 may be all that comes before a 503.
+            if response.status > 100, response.status != 503 { noteAlive(client.flow) }
+            if client.isAbandoned { return passLate(response, of: client, server, from: flow, at: now) }
+            pass(response, of: client, to: server, from: flow, at: now)
+        }
+    }
+
+    func pass(
+        _ response: Message, of client: ClientTransaction, to server: ServerTransaction, from flow: Flow,
+        at now: Instant
+    ) {
+        if response.status >= 200 { finish(client) }
+        switch response.status {
+        case ...100: break
+        case ..<200:
+            if client.timerC != nil { client.timerC = now + settings.timerC }
+            forward(response, of: server, from: flow, at: now)
+        case ..<300:
+            if server.method == .invite, server.isFinal, !client.isWinner {
+                // Another target was faster.
+                return hangUp(late: response, of: client, server, from: flow, at: now)
             }
-            if response.status >= 200 { finish(client) }
-            if response.status >= 200, response.status < 300 {
-                learn(from: response, of: server, peer: client.flow.peer.ip, at: now)
-            }
-            if response.status < 300 {
-                if response.status > 100 { forward(response, of: server, from: flow, at: now) }
-            } else {
-                server.best = better(server.best, response)
-                settle(server, from: flow, at: now)
-            }
+            client.isWinner = true
+            learn(from: response, of: server, peer: client.flow.peer.ip, at: now)
+            forward(response, of: server, from: flow, at: now)
+        default:
+            server.best = better(server.best, response)
+            remember(response, of: client, server, at: now)
+            settle(server, after: response, from: flow, at: now)
         }
     }
 
     /// The branch has its answer: timer C stops, the octets of its request go unless an ACK may need them.
-    private func finish(_ client: ClientTransaction) {
+    func finish(_ client: ClientTransaction) {
         client.isDone = true
         client.timerC = nil
         client.request = []
@@ -66,18 +87,38 @@ extension ProxyCore {
         guard let one else { return other }
         if one.status >= 600 { return one }
         if other.status >= 600 { return other }
+        if one.status == 503 { return other }
         return other.status / 100 < one.status / 100 ? other : one
     }
 
-    /// When no branch is open any more, the best response goes upstream.
-    private func settle(_ server: ServerTransaction, from flow: Flow, at now: Instant) {
-        guard server.branches.allSatisfy(\.isDone), let best = server.best else { return }
+    /// What a refusal says about its target: one that can't serve is left alone for a while, and one that wants
+    /// credentials gets them.
+    private func remember(
+        _ response: Message, of client: ClientTransaction, _ server: ServerTransaction, at now: Instant
+    ) {
+        guard server.failover != nil else { return }
+        switch response.status {
+        case 503: noteFailure(client.flow, for: response.retryAfter, at: now)
+        case 401, 407:
+            guard let target = target(of: client.flow) else { return }
+            let callID = transactions.number(of: response.bytes[response.callID])
+            challenges.note(target, callID: callID, method: server.method, at: now)
+        default: break
+        }
+    }
+
+    /// When no branch is open any more, the best response goes upstream; a 503 sends the request to the next target
+    /// instead (RFC 3263 §4.3).
+    private func settle(_ server: ServerTransaction, after response: Message, from flow: Flow, at now: Instant) {
+        guard server.branches.allSatisfy(\.isDone) else { return }
+        if response.status == 503, tryNext(server, at: now) { return }
+        guard let best = server.best else { return }
         forward(best, of: server, from: flow, at: now)
     }
 
     // MARK: Upstream
 
-    private func forward(_ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant) {
+    func forward(_ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant) {
         // RFC 4320 §4.2: a 408 to anything but INVITE is as good as no response.
         if response.status == 408, server.method != .invite { return giveUp(server, at: now) }
         guard server.sendResponse(status: response.status, at: now) == .send else { return }
@@ -89,6 +130,8 @@ extension ProxyCore {
         do {
             if let body = try anchored(response, of: server, from: flow, at: now) {
                 BodyEdit.replace(with: body, in: response, edits: &edits)
+            } else if server.flow.connection != 0 {
+                BodyEdit.nameLength(response.body.count, in: response, edits: &edits)
             }
         } catch {
             // What can't be anchored doesn't cross; the call that it answers is ended below.
@@ -134,13 +177,15 @@ extension ProxyCore {
         guard status >= 200 else { return }
         server.best = nil
         server.request = nil
+        server.failover = nil
         transactions.weigh(server, server.lastResponse?.count ?? 0)
         if server.method == .bye, let call = server.call, call.state == .confirmed,
             status < 300 || status == 481
         {
             end(call, server.ingress == .inside ? "hung up from inside" : "hung up from outside", at: now)
         }
-        server.call = server.method == .invite ? server.call : nil
+        // What came to nothing has its offer to take back first.
+        if status < 300, server.method != .invite { server.call = nil }
     }
 
     private func removeTopVia(of response: Message, _ edits: inout MessageEdits) {
@@ -185,8 +230,9 @@ extension ProxyCore {
     ) {
         guard (200..<300).contains(response.status), let request = server.request else { return }
         let found = contacts.restoreBindings(in: response, sent: server.contacts, identities: identities, edits: &edits)
-        guard server.egress == .outside, let registrar = server.branches.last?.flow,
-            let listener = identities[registrar.listener],
+        guard server.egress == .outside,
+            let client = transactions.client(TransactionKey(clientOf: response)),
+            let registrar = target(of: client.flow),
             let to = request.header(.to), let value = NameAddress(to.value, in: request.bytes),
             let aor = URI(value.uri, in: request.bytes), aor.scheme == .sip || aor.scheme == .sips
         else { return }
@@ -201,7 +247,7 @@ extension ProxyCore {
                 .bind(
                     Binding(
                         token: contact.token, user: user, domain: domain, contact: contact.original,
-                        pbx: server.flow.peer, registrar: Target(listener.transport, registrar.peer),
+                        pbx: server.flow.peer, registrar: registrar,
                         connection: flow.connection,
                         expires: seconds == 0 ? .zero : now + .seconds(Int64(min(seconds, 1 << 24))))))
         }
@@ -267,6 +313,7 @@ extension ProxyCore {
         case .timedOut, .terminated:
             transactions.remove(server)
             server.branches = []
+            server.failover = nil
             server.lastResponse = nil
             server.call = nil
             return
@@ -276,9 +323,11 @@ extension ProxyCore {
 
     func handleTimeout(of client: ClientTransaction, at now: Instant) {
         client.scheduled = .distantFuture
+        if let silence = client.silence, silence <= now { return leave(client, at: now) }
         if let timerC = client.timerC, timerC <= now { return timerCFired(client, at: now) }
         switch client.handleTimeout(at: now) {
         case .none: break
+        case .retransmitRequest where client.isAbandoned: break
         case .retransmitRequest:
             counters.retransmissionsOut += 1
             send(client.request, on: client.flow)
@@ -301,30 +350,25 @@ extension ProxyCore {
         schedule(client)
     }
 
-    /// No final response came: 408 for INVITE, silence for the rest (RFC 4320 §4.2).
+    /// No final response came: the next target has it, or nobody.
     private func timedOut(_ client: ClientTransaction, at now: Instant) {
         counters.timeouts += 1
         client.isDone = true
         switch client.purpose {
-        case .cancel: break
+        case .nobody: break
         case .bye(let call): call.openBYEs -= 1
+        case .qualify(let qualification): failed(qualification, client, at: now)
         case .branch(let server):
+            if client.isAbandoned { return }
+            if !client.isAnswered { noteFailure(client.flow, at: now) }
             guard server.branches.allSatisfy(\.isDone) else { return }
-            if let best = server.best { return forward(best, of: server, from: client.flow, at: now) }
-            if server.method == .invite {
-                if server.isCancelled {
-                    respond(server, 487, "Request Terminated", at: now)
-                } else {
-                    respond(server, 408, "Request Timeout", at: now)
-                }
-                return
-            }
-            giveUp(server, at: now)
+            if !client.isAnswered, tryNext(server, at: now) { return }
+            exhausted(server, .timeout, at: now)
         }
     }
 
     /// A request other than INVITE that nobody answers gets no answer from us either (RFC 4320 §4.2).
-    private func giveUp(_ server: ServerTransaction, at now: Instant) {
+    func giveUp(_ server: ServerTransaction, at now: Instant) {
         guard !server.isFinal else { return }
         let call = server.call
         server.giveUp(at: now)
@@ -345,15 +389,12 @@ extension ProxyCore {
             transactions.remove(client)
             client.isDone = true
             switch client.purpose {
-            case .cancel: break
+            case .nobody: break
             case .bye(let call): call.openBYEs -= 1
+            case .qualify(let qualification): failed(qualification, client, at: now)
             case .branch(let server):
-                guard server.branches.allSatisfy(\.isDone) else { return }
-                let call = server.call
-                respond(server, 503, "Next Hop Unreachable", extra: Self.retryLater, at: now)
-                if server.method == .bye, let call, call.state == .confirmed {
-                    end(call, "BYE could not be delivered", at: now)
-                }
+                guard !client.isAbandoned, server.branches.allSatisfy(\.isDone) else { return }
+                if !tryNext(server, at: now) { exhausted(server, .transport, at: now) }
             }
         }
     }
@@ -362,6 +403,13 @@ extension ProxyCore {
 extension Message {
     /// The Expires field, in seconds (RFC 3261 §20.19).
     fileprivate var expires: UInt32? { header(.expires).flatMap { bytes.decimal($0.value, as: UInt32.self) } }
+
+    /// The time in the Retry-After field (RFC 3261 §20.33), without comment and parameters.
+    fileprivate var retryAfter: Duration? {
+        guard let field = header(.retryAfter) else { return nil }
+        let end = bytes[field.value].firstIndex { !(0x30...0x39).contains($0) } ?? field.value.upperBound
+        return bytes.decimal(field.value.lowerBound..<end, as: UInt32.self).map { .seconds(Int64($0)) }
+    }
 }
 
 extension [UInt8] {

@@ -258,8 +258,7 @@ extension ProxyCore {
             return .failure(Refusal(status: 416, reason: "Unsupported URI Scheme"))
         }
         guard uri.port != 0 else { return .failure(Refusal(status: 400, reason: "Port 0")) }
-        // RFC 3261 §26.2.2: sips means TLS, whatever the parameter says.
-        let demanded = uri.scheme == .sips ? .tls : uri.transport(in: bytes) ?? trunk?.transport
+        let demanded = uri.demandedTransport(in: bytes) ?? trunk?.transport
         // RFC 3263 §4: maddr is where it goes.
         let host = uri.parameters.first("maddr", in: bytes)?.value ?? uri.host
         let address = HostText.address(host, in: bytes)
@@ -278,5 +277,12 @@ extension ProxyCore {
                 LocationQuery(
                     host: name, port: uri.port, transport: demanded, isSecure: uri.scheme == .sips,
                     transports: reach.transports, families: reach.families)))
+    }
+}
+
+extension URI {
+    /// The transport that the URI insists on: sips means TLS, whatever the parameter says (RFC 3261 §26.2.2).
+    func demandedTransport(in bytes: [UInt8]) -> TransportProtocol? {
+        scheme == .sips ? .tls : transport(in: bytes)
     }
 }

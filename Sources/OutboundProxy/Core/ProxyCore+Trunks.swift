@@ -94,11 +94,11 @@ extension ProxyCore {
         return directory.registrations.bindings(of: user, domain: trunk.domain, at: now)
     }
 
-    /// Keeps what a trunk's domain resolves to: its calls may come from any of these (design §3).
-    func note(_ location: Location, of query: LocationQuery, for requests: [PendingRequest], at now: Instant) {
-        guard case .targets(let targets) = location,
-            directory.wantsAddresses(of: query.host, at: now)
-                || requests.contains(where: { $0.arrival.message.method == .register && $0.forwarding.egress == .outside })
+    /// Keeps what the domain of a learned trunk resolves to: its calls may come from any of these (design §3). The
+    /// configured ones are followed anyway.
+    func note(_ location: Location, of query: LocationQuery, for waiters: [LocationWaiter], at now: Instant) {
+        guard case .targets(let targets) = location, !directory.trunks.has(domain: query.host),
+            directory.isLearned(query.host, at: now) || waiters.contains(where: \.isRegistration)
         else { return }
         let addresses = targets.map(\.target.address.ip)
         guard Set(addresses) != Set(directory.addresses(of: query.host)) else { return }
@@ -149,6 +149,14 @@ extension ProxyCore {
             if directory.registrations.has(user: user, domain: domain) { return forAnybody }
         }
         return forAnybody ?? trunks.first
+    }
+}
+
+extension LocationWaiter {
+    /// Whether a PBX registers there.
+    fileprivate var isRegistration: Bool {
+        guard case .request(let request) = self else { return false }
+        return request.arrival.message.method == .register && request.forwarding.egress == .outside
     }
 }
 

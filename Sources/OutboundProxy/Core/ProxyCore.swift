@@ -20,6 +20,11 @@ public final class ProxyCore {
     var callPeers: [IPAddress: Int] = [:]
     var directory: Directory
     var locations = LocationTable()
+    var health = TargetHealth()
+    var challenges = ChallengeMemory()
+    /// Requests that wait for a connection.
+    var openings: [Flow: [ServerTransaction]] = [:]
+    var nextLargeEvent = Instant.zero
     var outputs: [ProxyOutput] = []
     private var timers = DeadlineQueue<TimedObject>()
     private var strangers: SourceBudget
@@ -38,6 +43,10 @@ public final class ProxyCore {
         case call(Call)
         /// A question that the resolver should have answered by then.
         case location(OpenLocation)
+        /// A connection that should be there by then.
+        case opening(ServerTransaction)
+        case qualification(Qualification)
+        case probe(Qualification.Probe)
     }
 
     /// How often a call is looked at: one that has ended is let go of by then.
@@ -76,7 +85,7 @@ public final class ProxyCore {
         do {
             message = try MessageParser.parse(datagram: bytes)
         } catch {
-            if error != .keepAlive { counters.droppedNotSIP += 1 }
+            if error != .keepAlive { receiveNonSIP(bytes, from: flow, on: listener, at: now) }
             return
         }
         if message.isRequest {
@@ -98,6 +107,9 @@ public final class ProxyCore {
             case .sweep: sweep(at: now)
             case .location(let location):
                 if locations.isOpen(location) { located(location.query, .unavailable, at: now) }
+            case .opening(let server): openingTimedOut(server, at: now)
+            case .qualification(let qualification): qualify(qualification, at: now)
+            case .probe(let probe): send(probe, at: now)
             }
         }
     }
@@ -106,6 +118,8 @@ public final class ProxyCore {
     private func sweep(at now: Instant) {
         directory.sweep(at: now)
         locations.sweep(at: now)
+        health.sweep(at: now)
+        challenges.sweep(at: now)
         if transactions.shrink() { shrinksLeft = Self.shrinksAfterRush }
         if shrinksLeft > 0 {
             shrinksLeft -= 1
@@ -130,24 +144,32 @@ public final class ProxyCore {
 
     /// What became of a ``ProxyOutput/locate(_:)``. May be called while its output is being carried out.
     public func located(_ query: LocationQuery, _ location: Location, at now: Instant) {
-        let requests = locations.close(query, location, at: now)
-        note(location, of: query, for: requests, at: now)
-        for request in requests { send(request, to: location, at: now) }
+        let waiters = locations.close(query, location, at: now)
+        note(location, of: query, for: waiters, at: now)
+        for waiter in waiters {
+            switch waiter {
+            case .request(let request): send(request, to: location, at: now)
+            case .qualification(let qualification): self.located(qualification, location, at: now)
+            }
+        }
         keepSweeping(from: now)
     }
 
-    /// A connection that ``ProxyOutput/open(_:)`` asked for is there.
-    public func flowOpened(_ flow: Flow, at now: Instant) {}
-
     /// What another shard saw, or what a configured trunk's domain resolves to.
     public func apply(_ update: DirectoryUpdate) {
-        directory.apply(update)
+        if case .health(let target, let state) = update {
+            if case .down(let until) = state { health.set(target, until) } else { health.set(target, nil) }
+        } else {
+            directory.apply(update)
+        }
         keepSweeping(from: .zero)
     }
 
     /// The transport refused to send to the flow (RFC 3261 §17.1.4).
     public func transportFailed(_ flow: Flow, at now: Instant) {
         counters.transportErrors += 1
+        noteFailure(flow, at: now)
+        openingFailed(Flow(listener: flow.listener, peer: flow.peer), at: now)
         for transaction in transactions.clients(on: flow) { failTransport(of: transaction, at: now) }
     }
 
@@ -169,7 +191,22 @@ public final class ProxyCore {
     public var callCount: Int { calls.count }
     public var callSummaries: [CallSummary] { calls.all.map(\.summary) }
     public var bindings: [Binding] { directory.registrations.all.sorted { $0.user < $1.user } }
-    public var trunkSummaries: [TrunkSummary] { directory.summaries }
+    public var trunkSummaries: [TrunkSummary] { directory.summaries.map { withTargets($0) } }
+
+    /// Where requests to the trunk go: as its domain was last located, and where it is registered.
+    private func withTargets(_ trunk: TrunkSummary) -> TrunkSummary {
+        var trunk = trunk
+        var targets = locations.lastTargets(of: trunk.domain)
+        if trunk.isConfigured, let address = IPAddress(trunk.domain) {
+            let transport = directory.trunks.named(trunk.name)?.transport ?? .udp
+            targets = [Target(transport, SocketAddress(address, transport.defaultPort))]
+        }
+        for binding in directory.registrations.all where binding.domain == trunk.domain {
+            if !targets.contains(binding.registrar) { targets.append(binding.registrar) }
+        }
+        trunk.targets = targets.map { TargetSummary(target: $0, state: health.state(of: $0)) }
+        return trunk
+    }
 
     // MARK: Shared by the extensions
 
@@ -178,13 +215,14 @@ public final class ProxyCore {
     static let longestDatagram = 65_507
 
     func send(_ bytes: [UInt8], on flow: Flow) {
-        guard bytes.count <= Self.longestDatagram else {
-            counters.transportErrors += 1
-            return
+        if bytes.count > Self.longestUnfragmented, identities[flow.listener]?.transport == .udp {
+            guard bytes.count <= Self.longestDatagram else {
+                counters.transportErrors += 1
+                return
+            }
+            counters.largeMessages += 1
         }
         counters.messagesOut += 1
-        // RFC 3261 §18.1.1: more than this may be fragmented on the way.
-        if bytes.count > 1300 { counters.largeMessages += 1 }
         outputs.append(.send(bytes, flow))
     }
 
@@ -204,12 +242,22 @@ public final class ProxyCore {
         timers.schedule(.call(call), at: min(call.deadline, now + Self.callCheck))
     }
 
+    func schedule(opening server: ServerTransaction, at deadline: Instant) {
+        timers.schedule(.opening(server), at: deadline)
+    }
+
+    func schedule(_ qualification: Qualification, at deadline: Instant) {
+        timers.schedule(.qualification(qualification), at: deadline)
+    }
+
+    func schedule(_ probe: Qualification.Probe, at deadline: Instant) { timers.schedule(.probe(probe), at: deadline) }
+
     func schedule(_ location: OpenLocation, at now: Instant) {
         timers.schedule(.location(location), at: now + LocationTable.patience)
     }
 
     /// Whether the source is an ITSP of ours, or the peer of a call: such are not limited as strangers are.
-    private func isKnown(_ address: IPAddress, at now: Instant) -> Bool {
+    func isKnown(_ address: IPAddress, at now: Instant) -> Bool {
         callPeers[address] != nil || directory.isTrunk(address, at: now)
     }
 

@@ -21,6 +21,11 @@ public enum ProxyOutput: Sendable {
 public enum ProxyEvent: Sendable {
     case callStarted(CallSummary)
     case callEnded(CallSummary)
+    /// A target went down or is back.
+    case target(Target, TargetState)
+    /// A request went by UDP although it may be fragmented on its way (RFC 3261 §18.1.1). Told now and then; all are
+    /// counted.
+    case large(callID: String, method: String, octets: Int, target: Target)
     /// A request was refused or a call failed: why.
     case refused(callID: String, method: String, from: String, status: Int, reason: String)
 }
@@ -67,6 +72,8 @@ public struct ProxyCounters: Hashable, Sendable {
     public var timeouts: UInt64 = 0
     public var transportErrors: UInt64 = 0
     public var largeMessages: UInt64 = 0
+    /// STUN requests answered.
+    public var keepAlives: UInt64 = 0
 
     public init() {}
 }

@@ -111,6 +111,8 @@ public struct ProxySettings: Sendable {
     public var maximumCalls: Int
     /// The most octets of messages that transactions of this shard may keep.
     public var maximumOctets = 512 << 20
+    /// Whether messages with that Call-ID come to this shard: for requests of our own that belong to no call.
+    public var ownsCallID: @Sendable ([UInt8]) -> Bool = { _ in true }
     /// Requests a second from one source that is neither inside nor a trunk.
     public var strangerRate: Int
 

@@ -89,9 +89,11 @@ enum ViaSource {
         }
     }
 
-    /// Where the response to `request` goes.
-    static func replyAddress(of request: Message, from source: SocketAddress) -> SocketAddress {
-        if request.topVia.parameters.first("rport", in: request.bytes) != nil { return source }
-        return SocketAddress(source.ip, request.topVia.port ?? 5060)
+    /// Where the response to `request` goes; on a stream, where it goes when its connection has gone (§18.2.2).
+    static func replyAddress(
+        of request: Message, from source: SocketAddress, over transport: TransportProtocol
+    ) -> SocketAddress {
+        if transport == .udp, request.topVia.parameters.first("rport", in: request.bytes) != nil { return source }
+        return SocketAddress(source.ip, request.topVia.port ?? transport.defaultPort)
     }
 }

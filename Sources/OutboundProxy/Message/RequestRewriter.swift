@@ -37,7 +37,11 @@ struct RequestRewriter {
             if message.method == .register { rewritePath(&edits, contacts, mode) }
         }
         nameTrunk(&edits)
-        if let body { BodyEdit.replace(with: body, in: message, edits: &edits) }
+        if let body {
+            BodyEdit.replace(with: body, in: message, edits: &edits)
+        } else if out.transport.isReliable {
+            BodyEdit.nameLength(message.body.count, in: message, edits: &edits)
+        }
         return edits.applied(to: message.bytes)
     }
 
@@ -146,6 +150,24 @@ enum BodyEdit {
     static func replace(with body: [UInt8], in message: Message, edits: inout MessageEdits) {
         edits.replace(message.body, with: body)
         if body.isEmpty, let type = message.header(.contentType) { edits.remove(type.line) }
-        if let field = message.header(.contentLength) { edits.replace(field.value) { $0.appendDecimal(body.count) } }
+        nameLength(body.count, in: message, edits: &edits)
+    }
+
+    /// Writes the Content-Length that a stream must have, as strictly as it can be written: a datagram may have come
+    /// without one, or with one that somebody reads otherwise.
+    static func nameLength(_ length: Int, in message: Message, edits: inout MessageEdits) {
+        if let field = message.header(.contentLength) {
+            edits.replace(field.nameRange.upperBound..<field.line.upperBound) { text in
+                text.append(contentsOf: ": ".utf8)
+                text.appendDecimal(length)
+                text.append(contentsOf: "\r\n".utf8)
+            }
+        } else if let neighbour = message.header(.callID) {
+            edits.insert(at: neighbour.line.lowerBound) { text in
+                text.append(contentsOf: "Content-Length: ".utf8)
+                text.appendDecimal(length)
+                text.append(contentsOf: "\r\n".utf8)
+            }
+        }
     }
 }

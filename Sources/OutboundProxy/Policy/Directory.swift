@@ -14,12 +14,12 @@ public struct Binding: Hashable, Sendable {
     /// The target that took the registration: the trunk's calls go there first (design §5).
     public var registrar: Target
     /// The connection that it was made on, on stream transports; 0 elsewhere.
-    public var connection: UInt32
+    public var connection: UInt64
     public var expires: Instant
 
     public init(
         token: [UInt8], user: String, domain: String, contact: [UInt8], pbx: SocketAddress, registrar: Target,
-        connection: UInt32 = 0, expires: Instant
+        connection: UInt64 = 0, expires: Instant
     ) {
         self.token = token
         self.user = user
@@ -41,6 +41,8 @@ public enum DirectoryUpdate: Hashable, Sendable {
     case learn(domain: String, address: IPAddress, until: Instant)
     /// What the domain of a trunk, configured or learned, resolves to.
     case resolved(domain: String, addresses: [IPAddress])
+    /// A target went down or is back.
+    case health(Target, TargetState)
 }
 
 /// What spans calls: registrations seen and the trunks learned from them.
@@ -57,6 +59,7 @@ struct Directory {
     /// What domains resolve to, both ways.
     private var resolved: [String: [IPAddress]] = [:]
     private var resolvedDomains: [IPAddress: Set<String>] = [:]
+    private(set) var registered = RegisteredTargets()
 
     init(trunks: [TrunkSettings]) { self.trunks = TrunkTable(trunks) }
 
@@ -67,11 +70,13 @@ struct Directory {
         switch update {
         case .bind(let binding):
             registrations.set(binding)
+            registered.bind(binding)
             if binding.expires > .zero { learned[binding.registrar.address.ip, default: []].insert(binding.domain) }
         case .learn(let domain, let address, let until):
             answered[domain, default: [:]][address] = max(answered[domain]?[address] ?? .zero, until)
             learned[address, default: []].insert(domain)
         case .resolved(let domain, let addresses): resolve(domain, to: addresses)
+        case .health: break
         }
     }
 
@@ -86,6 +91,7 @@ struct Directory {
     /// Forgets what has run out.
     mutating func sweep(at now: Instant) {
         var hasGone = registrations.sweep(at: now)
+        registered.sweep(at: now)
         for (domain, addresses) in answered {
             let alive = addresses.filter { $0.value > now }
             guard alive.count < addresses.count else { continue }

@@ -26,7 +26,7 @@ struct Identities {
         }
         self.ours = ours
         reaches = Side.allCases.flatMap { side in
-            Self.demands.map { Self.reach(listeners.filter { $0.side == side }, $0) }
+            Self.demands.map { Self.reach(listeners.filter { $0.side == side && $0.trunk == nil }, $0) }
         }
     }
 

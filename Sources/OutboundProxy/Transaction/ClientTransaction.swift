@@ -12,10 +12,12 @@ final class ClientTransaction {
     enum Purpose {
         /// The request it was forwarded for.
         case branch(of: ServerTransaction)
-        /// Nobody: a CANCEL of ours.
-        case cancel
+        /// Nobody: a CANCEL of ours, or the BYE for an answer that came too late.
+        case nobody
         /// The call that we end.
         case bye(Call)
+        /// We ask a trunk's target whether it is alive.
+        case qualify(Qualification)
     }
 
     let key: TransactionKey
@@ -29,13 +31,26 @@ final class ClientTransaction {
     var ack: [UInt8]?
     /// Timer C (RFC 3261 §16.6 step 11), for an INVITE branch.
     var timerC: Instant?
+    /// Until then the target must have said something, when there is another to try.
+    var silence: Instant?
     /// The branch has its final response, or never will.
     var isDone = false
+    /// Any response has come.
+    var isAnswered = false
+    /// It was silent for too long and another target was tried: what still comes is late.
+    var isAbandoned = false
+    /// Its 2xx to the INVITE was the first.
+    var isWinner = false
+    /// Its 2xx came after another target's, and has got its BYE.
+    var isHungUp = false
+    /// Where it stands in the ``FlowIndex``.
+    var flowEntry: FlowIndex.Entry?
+    var flowPosition = 0
     var scheduled = Instant.distantFuture
 
     init(
         key: TransactionKey, flow: Flow, method: Method, purpose: Purpose, request: [UInt8], isReliable: Bool,
-        timers: TransactionTimers, now: Instant
+        timers: TransactionTimers, now: Instant, end: Instant = .distantFuture
     ) {
         self.key = key
         self.flow = flow
@@ -45,7 +60,7 @@ final class ClientTransaction {
         machine =
             method == .invite
             ? .invite(InviteClientTransaction(isReliable: isReliable, timers: timers, at: now))
-            : .nonInvite(NonInviteClientTransaction(isReliable: isReliable, timers: timers, at: now))
+            : .nonInvite(NonInviteClientTransaction(isReliable: isReliable, timers: timers, at: now, until: end))
     }
 
     var deadline: Instant? {
@@ -54,8 +69,8 @@ final class ClientTransaction {
             case .invite(let machine): machine.deadline
             case .nonInvite(let machine): machine.deadline
             }
-        guard let timerC else { return own }
-        return own.map { min($0, timerC) } ?? timerC
+        guard let other = silence ?? timerC else { return own }
+        return own.map { min($0, other) } ?? other
     }
 
     var isTerminated: Bool {

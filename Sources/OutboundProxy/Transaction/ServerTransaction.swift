@@ -28,6 +28,8 @@ final class ServerTransaction {
     var request: Message?
     var lastResponse: [UInt8]?
     var branches: [ClientTransaction] = []
+    /// The targets that are left, where there is more than one.
+    var failover: Failover?
     /// The best final response so far that is not a 2xx (§16.7 step 6).
     var best: Message?
     var call: Call?

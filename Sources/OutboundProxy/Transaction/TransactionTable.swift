@@ -5,6 +5,7 @@ import SIP
 struct TransactionTable {
     private var servers: [TransactionKey: ServerTransaction] = [:]
     private var clients: [TransactionKey: ClientTransaction] = [:]
+    private var flows = FlowIndex()
     private let hash: KeyedHash
     private var serial: UInt64
     /// What requests and responses that transactions keep come to, in octets.
@@ -24,6 +25,7 @@ struct TransactionTable {
         guard highWater.hasEbbed(to: count) else { return false }
         servers.shrink()
         clients.shrink()
+        flows.shrink()
         return true
     }
 
@@ -38,6 +40,7 @@ struct TransactionTable {
 
     mutating func add(_ transaction: ClientTransaction) {
         clients[transaction.key] = transaction
+        flows.add(transaction)
         highWater.note(count)
     }
 
@@ -51,16 +54,23 @@ struct TransactionTable {
         transaction.weight = octets
     }
 
-    mutating func remove(_ transaction: ClientTransaction) { clients[transaction.key] = nil }
+    mutating func remove(_ transaction: ClientTransaction) {
+        clients[transaction.key] = nil
+        flows.remove(transaction)
+    }
 
     /// Parts requests from their branches, which keep each other: a table that is let go in the middle of a call would
     /// stay in memory.
     func disband() {
         for server in servers.values { server.branches = [] }
+        flows.disband()
     }
 
-    /// The client transactions that send on the flow.
-    func clients(on flow: Flow) -> [ClientTransaction] { clients.values.filter { $0.flow == flow } }
+    /// The client transactions that send to the flow's peer by its listener.
+    func clients(on flow: Flow) -> [ClientTransaction] { flows.clients(on: flow) }
+
+    /// The same number for the same octets, for nobody else to predict.
+    func number(of octets: ArraySlice<UInt8>) -> UInt64 { hash(octets) }
 
     /// A number that no other transaction of the shard has.
     mutating func nextSerial() -> UInt64 {
@@ -78,6 +88,13 @@ struct TransactionTable {
         branch.append(UInt8(ascii: "-"))
         branch.appendHexadecimal(loop)
         return branch
+    }
+
+    /// A word that nobody else has or can predict: a tag, a Call-ID.
+    mutating func newToken() -> [UInt8] {
+        var token: [UInt8] = []
+        token.appendHexadecimal(hash(nextSerial()))
+        return token
     }
 
     /// The hash of the fields that stay the same when a request comes round unchanged (RFC 3261 §16.6 step 8).

@@ -26,12 +26,15 @@ public struct NonInviteClientTransaction: Sendable {
     private let timers: TransactionTimers
     private var phase: Phase
 
-    /// The transaction of a request sent at `now`.
-    public init(isReliable: Bool, timers: TransactionTimers = .rfc3261, at now: Instant) {
+    /// The transaction of a request sent at `now`; timer F fires at `end` where that is earlier, since whoever waits for
+    /// the answer has sent the request before (RFC 3263 §4.3).
+    public init(
+        isReliable: Bool, timers: TransactionTimers = .rfc3261, at now: Instant, until end: Instant = .distantFuture
+    ) {
         self.isReliable = isReliable
         self.timers = timers
         let e = isReliable ? nil : RetransmissionTimer(first: timers.t1, at: now)
-        phase = .trying(e: e, f: now.after(timers.timeout))
+        phase = .trying(e: e, f: min(now.after(timers.timeout), end))
     }
 
     public var state: State {

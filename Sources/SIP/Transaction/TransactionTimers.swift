@@ -30,6 +30,9 @@ public struct TransactionTimers: Hashable, Sendable {
         self.trying = Self.limited(trying)
     }
 
+    /// ``timeout`` as a duration.
+    public var transactionTimeout: Duration { .nanoseconds(timeout) }
+
     /// 64*T1: timers B, F, H, J, L and M, and the wait for a final response after CANCEL (§9.1).
     var timeout: Int64 { 64 * t1 }
 

@@ -178,11 +178,13 @@ struct TokenCodecTests {
         let codec = Self.codec()
         for text in ["192.0.2.1:5060", "[2001:db8::1]:65535"] {
             let peer = try #require(SocketAddress(text))
-            let flow = Flow(listener: ListenerID(.max), peer: peer, connection: .max)
-            let content = TokenContent.route(TokenRoute(side: side, transport: transport, flow: flow))
-            let token = try #require(codec.token(for: content, callID: Self.callID))
-            #expect(Self.isLegal(token))
-            #expect(codec.content(of: token, callID: Self.callID) == content)
+            for connection in [0, 1, UInt64.max] {
+                let flow = Flow(listener: ListenerID(.max), peer: peer, connection: connection)
+                let content = TokenContent.route(TokenRoute(side: side, transport: transport, flow: flow))
+                let token = try #require(codec.token(for: content, callID: Self.callID))
+                #expect(Self.isLegal(token))
+                #expect(codec.content(of: token, callID: Self.callID) == content)
+            }
         }
     }
 }

@@ -190,6 +190,30 @@ import Testing
                 == ["sip:1000@192.168.0.3:5060", "sip:1000@192.168.0.2:5060"])
     }
 
+    @Test(arguments: [nil, 503])
+    func `a dead PBX: the next one gets the call in the same transaction, as its own Request-URI`(status: Int?) throws {
+        let trunk = TrunkSettings(
+            name: "itsp", domain: "203.0.113.10",
+            pbxs: [PBXSettings(host: "192.168.0.3"), PBXSettings(host: "192.168.0.4", port: 5070)])
+        let proxy = ProxyHarness(trunks: [trunk])
+        let first = try #require(proxy.receive(invite("sip:800@203.0.113.1"), on: .outside).first)
+        #expect(first.requestURI == "sip:800@192.168.0.3")
+        let answers =
+            status.map {
+                proxy.receive(
+                    CallTexts.response($0, "No", to: first, tag: "p"), on: .inside, from: first.to)
+            } ?? proxy.advance(.seconds(5))
+        let second = try #require(answers.first { $0.method == .invite && $0.isRequest && $0.to != first.to })
+        #expect(second.requestURI == "sip:800@192.168.0.4:5070" && second.header(.sallyportTrunk) == "itsp")
+        let ok = CallTexts.response(
+            200, "OK", to: second, tag: "q", contact: "<sip:800@192.168.0.4:5070>", body: CallTexts.sdpInside)
+        let back = proxy.receive(ok, on: .inside, from: second.to).filter { $0.side == .outside }
+        #expect(back.map(\.status) == [200])
+        // The next call does not wait for the dead one.
+        let next = proxy.receive(invite("sip:800@203.0.113.1", "2"), on: .outside).filter { $0.side == .inside }
+        #expect(next.map(\.requestURI) == ["sip:800@192.168.0.4:5070"])
+    }
+
     @Test func `a PBX of a trunk is inside wherever it is`() throws {
         let trunk = TrunkSettings(name: "itsp", domain: "203.0.113.10", pbxs: [PBXSettings(host: "10.9.9.9")])
         let proxy = ProxyHarness(trunks: [trunk])

@@ -3,12 +3,12 @@ import Testing
 
 @testable import sallyport
 
-@Suite("UDP ports in use")
-struct UDPPortsInUseTests {
+@Suite("Ports in use")
+struct PortsInUseTests {
     @Test("All bound ports are seen, however long the kernel's list is")
     func many() throws {
         let peers = try (0..<300).map { _ in try LoopbackPeer() }
-        let table = UDPPortsInUse.ofThisMachine()
-        #expect(peers.allSatisfy { table.contains($0.address) })
+        let table = PortsInUse.ofThisMachine()
+        #expect(peers.allSatisfy { table.contains(.udp, $0.address) })
     }
 }

@@ -1,0 +1,107 @@
+import NetworkTypes
+
+/// One run through what is known: looks records up, and remembers what it found missing and when the result ends.
+///
+/// Locating is run again from the start whenever an answer has come, so it needs no states: it is a function of the
+/// cache. A run asks for a bounded number of names, and follows a bounded number of aliases.
+struct Pass {
+    let cache: RecordCache
+    let now: Instant
+    /// Whether the time is up, so that what is open has failed.
+    let isLast: Bool
+
+    /// Questions that are open, and would change the result.
+    private(set) var missing: Set<Question> = []
+    /// When it is no longer worth waiting for the first of them.
+    private(set) var wake: Instant?
+    private(set) var hasFailed = false
+    /// Whether SRV records could not be looked up: what comes when there are none must not come then.
+    private(set) var hasFailedServices = false
+    /// When the first record of the result ends.
+    private(set) var expires: Instant
+    private var room = Self.mostQuestions
+
+    /// Questions of one run, more than any domain of good will gives rise to (security 36).
+    static let mostQuestions = 128
+
+    enum Outcome<Value> {
+        case found(Value)
+        case absent
+        case open
+        case failed
+    }
+
+    init(_ cache: RecordCache, at now: Instant, isLast: Bool = false) {
+        self.cache = cache
+        self.now = now
+        self.isLast = isLast
+        expires = now + .seconds(86_400)
+    }
+
+    /// The records of a name, or of what it is an alias of.
+    mutating func records(_ type: RecordType, of name: DomainName) -> Outcome<Records> {
+        var question = Question(name, type)
+        for _ in 0...Answer.mostAliases {
+            guard room > 0 else { return .absent }
+            room -= 1
+            switch cache.lookUp(question, at: now) {
+            case .known(let records, let until):
+                expires = min(expires, until)
+                switch records {
+                case .alias(let target): question.name = target
+                case .absent: return .absent
+                default: return .found(records)
+                }
+            case .open(let until):
+                if isLast { return failed(until: now) }
+                missing.insert(question)
+                if let until { wake = min(wake ?? until, until) }
+                return .open
+            case .failed(let until): return failed(until: until)
+            }
+        }
+        return .absent
+    }
+
+    private mutating func failed<Value>(until: Instant) -> Outcome<Value> {
+        hasFailed = true
+        expires = min(expires, max(until, now))
+        return .failed
+    }
+
+    /// A failure so far says nothing about the result.
+    mutating func forgive() { hasFailed = false }
+
+    /// Has the records asked for, so that they are there when they are needed.
+    mutating func prepare(_ type: RecordType, of name: DomainName) { _ = cache.lookUp(Question(name, type), at: now) }
+
+    mutating func services(of name: DomainName) -> Outcome<[ServiceRecord]> {
+        switch records(.srv, of: name) {
+        case .found(.services(let services)): return .found(services)
+        case .found, .absent: return .absent
+        case .open: return .open
+        case .failed:
+            hasFailedServices = true
+            return .failed
+        }
+    }
+
+    mutating func authorities(of name: DomainName) -> Outcome<[NamingAuthorityRecord]> {
+        switch records(.naptr, of: name) {
+        case .found(.authorities(let authorities)): .found(authorities)
+        case .found, .absent: .absent
+        case .open: .open
+        case .failed: .failed
+        }
+    }
+
+    /// The addresses of a name, IPv6 first; all families are asked for at once.
+    mutating func addresses(of name: DomainName, _ families: [IPAddress.Family]) -> [[IPAddress]] {
+        [IPAddress.Family.v6, .v4].filter(families.contains).map { family in
+            if case .found(.addresses(let found)) = records(family == .v4 ? .a : .aaaa, of: name) { found } else { [] }
+        }
+    }
+
+    /// Whether the hosts file has the name: then it decides alone, and DNS isn't asked.
+    func isLocal(_ name: DomainName) -> Bool { cache.hosts.addresses(of: name) != nil }
+}

@@ -1,0 +1,38 @@
+import NetworkTypes
+import SIP
+
+/// What is left to try for a request when where it went fails (RFC 3263 §4.3). Most requests have one target and none of
+/// these.
+final class Failover {
+    let arrival: Arrival
+    /// As what the request goes to the present hop.
+    var forwarding: Forwarding
+    /// The targets of the present hop that were not tried yet, in order.
+    var targets: ArraySlice<Target> = []
+    /// Where it goes when those have failed.
+    var alternatives: ArraySlice<Forwarding.Alternative>
+    /// No other target is tried from then on: nobody waits for the answer any longer.
+    let deadline: Instant
+    /// The body as it was anchored for the last target, and for which family: another target of that family gets the
+    /// same.
+    var body: (octets: [UInt8]?, family: IPAddress.Family)?
+    /// The connection that a request too large for UDP waits for.
+    var opening: Flow?
+    /// Whether it was tried to send the request by a stream because of its size.
+    var hasTriedStream = false
+
+    /// How long a target may be silent when there is another: about as long as RFC 4320 §4.1 lets a server think before
+    /// it says 100.
+    static let patience = Duration.seconds(4)
+    /// How long the connection for a request that is too large for UDP may take to open.
+    static let connectionPatience = Duration.milliseconds(500)
+
+    init(_ request: PendingRequest, timers: TransactionTimers) {
+        arrival = request.arrival
+        forwarding = request.forwarding
+        alternatives = request.forwarding.alternatives[...]
+        deadline = request.arrival.now + timers.transactionTimeout
+    }
+
+    var hasNext: Bool { !targets.isEmpty || !alternatives.isEmpty }
+}

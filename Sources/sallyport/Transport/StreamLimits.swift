@@ -1,0 +1,42 @@
+import NetworkTypes
+
+/// How long and how much one stream connection is given.
+struct StreamLimits {
+    /// Until a connection of ours is open.
+    var opening = Duration.seconds(4)
+    /// Without anything in either direction, keep-alives included.
+    var idle = Duration.seconds(900)
+    /// For a message to be whole, once it has begun; and for a stranger to say anything.
+    var message = Duration.seconds(30)
+    /// For the peer to take something of what waits for it.
+    var stalled = Duration.seconds(30)
+    /// For the peer to end too, after we have.
+    var farewell = Duration.seconds(2)
+    /// For requests to be answered whose sender has ended its side.
+    var answers = Duration.seconds(32)
+    /// For the network to say that such a sender has gone altogether.
+    var doubt = Duration.milliseconds(250)
+    /// With more octets than that waiting for the peer, nothing more is read from it.
+    var congestion = 65_536
+    /// With more than that it is closed: a stranger, and one that we know.
+    var strangerOverflow = 1 << 20
+    var overflow = 8 << 20
+}
+
+/// What became of stream connections. Names of fields are names of causes.
+struct ConnectionCounters: Hashable, Sendable {
+    var accepted: UInt64 = 0
+    var opened: UInt64 = 0
+    /// Closed at once: too many in all, or from one source.
+    var refusedLimit: UInt64 = 0
+    var refusedSource: UInt64 = 0
+    /// Could not be opened.
+    var unreachable: UInt64 = 0
+    /// Closed by us, and why.
+    var idle: UInt64 = 0
+    var unfinished: UInt64 = 0
+    var malformed: UInt64 = 0
+    var overflowed: UInt64 = 0
+    /// Ended by an error of the network or the peer.
+    var broken: UInt64 = 0
+}

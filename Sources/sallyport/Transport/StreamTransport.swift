@@ -1,0 +1,365 @@
+import Logging
+import NetworkTypes
+import OutboundProxy
+import Reactor
+import SIP
+
+/// A message on its way to a stream connection, perhaps to another shard's.
+struct StreamSend: Sendable {
+    /// Where it is to be tried next.
+    enum Way: Sendable {
+        /// On the connection that the flow names; where that has gone, as ``peer``.
+        case named
+        /// On any connection to the peer, or a new one: asked of the peer's home.
+        case peer
+        /// On this connection or not at all.
+        case only(UInt64)
+    }
+
+    enum Purpose: Sendable {
+        case message([UInt8])
+        /// Nothing yet: the connection is to be there.
+        case opening
+    }
+
+    let purpose: Purpose
+    let origin: SendOrigin
+    var way: Way
+}
+
+/// A connection that another shard holds has come, or gone: said to its peer's home.
+struct ConnectionNotice: Sendable {
+    let flow: Flow
+    let isOpen: Bool
+}
+
+/// The stream connections of one shard: accepting, opening, finding and ending them.
+///
+/// A connection belongs to the shard that accepted or opened it, which its number names. Each peer of a listener has a
+/// *home*, a shard that is chosen by a hash: it knows all connections to that peer, and it alone opens one, so that
+/// there is one connection to an ITSP however many shards there are.
+final class StreamTransport: StreamConnectionOwner {
+    private(set) var counters = ConnectionCounters()
+    var count: Int { connections.count }
+    var pauses: UInt64 { servers.compactMap { $0?.pauses }.reduce(0, +) }
+
+    private let index: Int
+    private let loop: EventLoop
+    private let listeners: [Listener]
+    private let links: ShardLinks
+    private let limits: StreamLimits
+    private let logger: Logger
+    private unowned let client: any TransportClient
+    /// By the listener's index; nil for those of other transports.
+    private var servers: [TCPListener?] = []
+    private var options: [TCPOptions] = []
+    private let buffer = ReceiveBuffer()
+    private var connections: [UInt64: StreamConnection] = [:]
+    /// The connections to the peers whose home is here: by listener and peer, of any shard.
+    private var byPeer: [Flow: UInt64] = [:]
+    private var serial: UInt64 = 0
+    /// By number, so that what has ended leaves nothing else behind.
+    private var deadlines = DeadlineQueue<UInt64>()
+    private var timer: Timer?
+    private var held: [StreamConnection] = []
+    private var holdTimer: Timer?
+    /// Ended in this turn, perhaps by their own call: let go of when the turn ends.
+    private var ended: [StreamConnection] = []
+    private let checkInterval: Duration
+
+    init(
+        index: Int, loop: EventLoop, listeners: [Listener], devices: [String?], options: TCPOptions, links: ShardLinks,
+        limits: StreamLimits = StreamLimits(), logger: Logger, client: any TransportClient
+    ) throws(SystemError) {
+        (self.index, self.loop, self.listeners, self.links) = (index, loop, listeners, links)
+        (self.limits, self.logger, self.client) = (limits, logger, client)
+        checkInterval = min(.seconds(30), limits.message, limits.idle, limits.stalled)
+        for (listener, device) in zip(listeners, devices) {
+            var own = options
+            own.device = device
+            servers.append(listener.transport == .tcp ? try server(for: listener, &own) : nil)
+            self.options.append(own)
+        }
+        timer = Timer(on: loop) { [unowned self] in handleTimeouts() }
+        holdTimer = Timer(on: loop) { [unowned self] in release() }
+        loop.onTurnEnd { [weak self] in self?.ended.removeAll() }
+    }
+
+    /// A listener tied to the side's interface (security 26), or to none where the system does not allow that.
+    private func server(for listener: Listener, _ options: inout TCPOptions) throws(SystemError) -> TCPListener {
+        let accept: (AcceptedConnection) -> Void = { [unowned self] in accepted($0, by: listener) }
+        guard options.device != nil else {
+            return try TCPListener(binding: listener.local, options: options, on: loop, handler: accept)
+        }
+        do {
+            return try TCPListener(binding: listener.local, options: options, on: loop, handler: accept)
+        } catch {
+            logger.warning(
+                "a listener can't be tied to its interface",
+                metadata: ["listener": "\(listener.local)", "transport": "tcp", "error": "\(error)"])
+            options.device = nil
+            return try TCPListener(binding: listener.local, options: options, on: loop, handler: accept)
+        }
+    }
+
+    // MARK: Accepting
+
+    private func accepted(_ accepted: AcceptedConnection, by listener: Listener) {
+        let peer = accepted.peer
+        let isKnown = client.isKnown(peer.ip, on: listener.id)
+        switch links.census.admit(peer.ip, isKnown: isKnown) {
+        case .taken: break
+        case .tooMany: return counters.refusedLimit += 1
+        case .tooManyFromSource: return counters.refusedSource += 1
+        }
+        let flow = Flow(listener: listener.id, peer: peer, connection: nextID())
+        do {
+            keep(
+                try StreamConnection(
+                    accepted, flow, isKnown: isKnown, limits: limits, on: loop, buffer: buffer, owner: self))
+            counters.accepted += 1
+        } catch {
+            links.census.remove(peer.ip)
+            counters.broken += 1
+        }
+    }
+
+    /// Numbers are never used twice, and their low bits name the shard.
+    private func nextID() -> UInt64 {
+        serial += 1
+        return serial << 16 | UInt64(index)
+    }
+
+    private static func shard(of connection: UInt64) -> Int { Int(connection & 0xffff) }
+
+    private func keep(_ connection: StreamConnection) {
+        connections[connection.id] = connection
+        schedule(connection)
+        list(connection.flow, isOpen: true)
+    }
+
+    // MARK: Sending
+
+    /// Sends a message on its flow: on the connection that it names, else on any to the peer, else on a new one.
+    func send(_ message: [UInt8], on flow: Flow) { send(.message(message), on: flow) }
+
+    /// Opens a connection to the flow's peer, unless there is one, and tells that it is open.
+    func open(_ flow: Flow) { send(.opening, on: flow) }
+
+    private func send(_ purpose: StreamSend.Purpose, on flow: Flow) {
+        send(
+            StreamSend(
+                purpose: purpose, origin: SendOrigin(flow: flow, shard: index),
+                way: flow.connection == 0 ? .peer : .named))
+    }
+
+    /// Takes a message one step further, for this shard's core or for another's.
+    func send(_ send: StreamSend) {
+        switch send.way {
+        case .named:
+            let id = send.origin.flow.connection
+            let owner = Self.shard(of: id)
+            if owner != index { return pass(send, to: owner) }
+            if let connection = connections[id], connection.isOpen { return put(send, on: connection) }
+            var next = send
+            next.way = .peer
+            self.send(next)
+        case .peer:
+            let key = send.origin.flow.withoutConnection
+            let home = links.home(of: key)
+            if home != index { return pass(send, to: home) }
+            sendFromHome(send, key)
+        case .only(let id):
+            guard let connection = connections[id], connection.isOpen else { return fail(send.origin) }
+            put(send, on: connection)
+        }
+    }
+
+    private func sendFromHome(_ send: StreamSend, _ key: Flow) {
+        if let id = byPeer[key] {
+            let owner = Self.shard(of: id)
+            guard owner == index else {
+                var next = send
+                next.way = .only(id)
+                return pass(next, to: owner)
+            }
+            if let connection = connections[id], connection.isUsable { return put(send, on: connection) }
+        }
+        open(key, for: send)
+    }
+
+    private func pass(_ send: StreamSend, to shard: Int) {
+        guard links.shards.indices.contains(shard) else { return fail(send.origin) }
+        links.shards[shard].send(.send(send))
+    }
+
+    private func put(_ send: StreamSend, on connection: StreamConnection) {
+        switch send.purpose {
+        case .message(let message): connection.send(message, for: send.origin)
+        case .opening: if connection.await(for: send.origin) { tellOpened(send.origin) }
+        }
+    }
+
+    private func open(_ key: Flow, for send: StreamSend) {
+        guard let listener = listener(key.listener), listener.transport == .tcp else { return fail(send.origin) }
+        var flow = key
+        flow.connection = nextID()
+        do {
+            let connection = try StreamConnection(
+                opening: flow, from: listener.local.ip, options: options[Int(key.listener.index)], limits: limits,
+                on: loop, buffer: buffer, owner: self)
+            links.census.add(flow.peer.ip)
+            counters.opened += 1
+            keep(connection)
+            put(send, on: connection)
+        } catch {
+            unreachable(flow.peer, error)
+            fail(send.origin)
+        }
+    }
+
+    private func listener(_ id: ListenerID) -> Listener? {
+        listeners.indices.contains(Int(id.index)) ? listeners[Int(id.index)] : nil
+    }
+
+    private func unreachable(_ peer: SocketAddress, _ error: SystemError) {
+        counters.unreachable += 1
+        logger.warning("a connection can't be opened", metadata: ["to": "\(peer)", "error": "\(error)"])
+    }
+
+    /// Tells the shard whose core wanted it that a message can't be sent.
+    private func fail(_ origin: SendOrigin) {
+        if origin.shard == index { return client.transportFailed(origin.flow) }
+        guard links.shards.indices.contains(origin.shard) else { return }
+        links.shards[origin.shard].send(.transportFailed(origin.flow))
+    }
+
+    private func tellOpened(_ origin: SendOrigin) {
+        if origin.shard == index { return client.flowOpened(origin.flow) }
+        guard links.shards.indices.contains(origin.shard) else { return }
+        links.shards[origin.shard].send(.flowOpened(origin.flow))
+    }
+
+    // MARK: Homes
+
+    /// Says to the peer's home that there is a connection to it, or no longer.
+    private func list(_ flow: Flow, isOpen: Bool) {
+        let notice = ConnectionNotice(flow: flow, isOpen: isOpen)
+        let home = links.home(of: flow.withoutConnection)
+        if home == index { note(notice) } else { links.shards[home].send(.connection(notice)) }
+    }
+
+    /// A connection to a peer whose home is here has come or gone, with this shard or another.
+    func note(_ notice: ConnectionNotice) {
+        let key = notice.flow.withoutConnection
+        if notice.isOpen {
+            byPeer[key] = notice.flow.connection
+        } else if byPeer[key] == notice.flow.connection {
+            byPeer[key] = nil
+        }
+    }
+
+    // MARK: What connections tell
+
+    func opened(_ connection: StreamConnection) {
+        for origin in connection.waiting { tellOpened(origin) }
+    }
+
+    func received(_ message: [UInt8], on connection: StreamConnection) {
+        if client.received(message, from: connection.flow) { return }
+        // The message is kept in any case, unlike a datagram; but its sender is held back.
+        connection.hold(true)
+        held.append(connection)
+        if holdTimer?.deadline == nil { holdTimer?.schedule(after: .milliseconds(20)) }
+    }
+
+    private func release() {
+        let waiting = held
+        held = []
+        for connection in waiting { connection.hold(false) }
+    }
+
+    /// What could be read of the request is answered, then the connection ends: nothing on it is believed any more.
+    func malformed(_ failure: StreamFramer.Failure, on connection: StreamConnection) {
+        counters.malformed += 1
+        client.refused(failure, from: connection.flow)
+        client.drain()
+        connection.finish()
+    }
+
+    func hurried(_ connection: StreamConnection) {
+        if connections[connection.id] != nil { schedule(connection) }
+    }
+
+    func undelivered(_ answers: [(message: [UInt8], origin: SendOrigin)], on connection: StreamConnection) {
+        for answer in answers { send(StreamSend(purpose: .message(answer.message), origin: answer.origin, way: .peer)) }
+    }
+
+    func wasRead(_ connection: StreamConnection) { client.drain() }
+
+    func peerFinished(_ connection: StreamConnection) { list(connection.flow, isOpen: false) }
+
+    func closed(_ connection: StreamConnection, _ end: StreamConnection.End) {
+        guard connections.removeValue(forKey: connection.id) != nil else { return }
+        ended.append(connection)
+        links.census.remove(connection.flow.peer.ip)
+        list(connection.flow, isOpen: false)
+        count(end, of: connection)
+        guard connection.hasUnsent || end.isFailure else { return }
+        for origin in connection.origins { fail(origin) }
+        client.drain()
+    }
+
+    private func count(_ end: StreamConnection.End, of connection: StreamConnection) {
+        switch end {
+        case .peerClosed, .malformed: break
+        case .unreachable(let error): unreachable(connection.flow.peer, error)
+        case .broken(let error):
+            counters.broken += 1
+            logger.debug("a connection broke", metadata: ["peer": "\(connection.flow.peer)", "error": "\(error)"])
+        case .idle: counters.idle += 1
+        case .unfinished: counters.unfinished += 1
+        case .overflowed:
+            counters.overflowed += 1
+            logger.warning(
+                "a connection was closed, since its peer takes nothing", metadata: ["peer": "\(connection.flow.peer)"])
+        }
+    }
+
+    // MARK: Time
+
+    /// A connection is looked at when its deadline comes, and every half minute: so traffic moves a deadline without
+    /// touching the queue, and entries of connections that have ended don't pile up in it.
+    private func schedule(_ connection: StreamConnection) {
+        let next = min(connection.deadline, loop.now + checkInterval)
+        guard next < connection.scheduled else { return }
+        connection.scheduled = next
+        deadlines.schedule(connection.id, at: next)
+        if let first = deadlines.next { timer?.schedule(at: first) }
+    }
+
+    private func handleTimeouts() {
+        while let id = deadlines.popDue(at: loop.now) {
+            guard let connection = connections[id] else { continue }
+            connection.scheduled = .distantFuture
+            connection.handleTimeout()
+            if connections[id] != nil { schedule(connection) }
+        }
+        if let first = deadlines.next { timer?.schedule(at: first) }
+    }
+}
+
+extension StreamConnection.End {
+    /// Whether what was sent last may never have arrived.
+    fileprivate var isFailure: Bool {
+        switch self {
+        case .unreachable, .broken, .overflowed: true
+        case .peerClosed, .idle, .unfinished, .malformed: false
+        }
+    }
+}
+
+extension Flow {
+    /// The flow as one that any connection to the peer would do for.
+    var withoutConnection: Flow { Flow(listener: listener, peer: peer) }
+}

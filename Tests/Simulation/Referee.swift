@@ -1,0 +1,109 @@
+import NetworkTypes
+
+/// Watches every message that reaches the edge and every one that leaves it, and says where the RFCs are broken.
+///
+/// It knows nothing of the edge's own state: it has a model of its own of what each transaction may and must send, and
+/// when (RFC 3261 §16, §17, RFC 4320, RFC 6026). The virtual clock makes the schedules exact.
+final class Referee {
+    static let t1 = Duration.milliseconds(500)
+    static let t2 = Duration.seconds(4)
+    /// 64*T1: timers B, F, H and J.
+    static let timeout = Duration.seconds(32)
+    static let timerC = Duration.seconds(181)
+    /// How long a request may wait for a name.
+    static let patience = Duration.milliseconds(2500)
+
+    /// Where a broken rule goes.
+    private let report: (String) -> Void
+    var servers: [String: ServerRecord] = [:]
+    var clients: [String: ClientRecord] = [:]
+    /// The message that the edge is working on, if any.
+    var cause: SIPText?
+    /// ACKs that came in and may still be forwarded (a name may have to be found first).
+    var acks: [String: Instant] = [:]
+    /// What registrars have granted, as the responses that went inside say.
+    var registrations: [String: (contact: String, expires: Instant)] = [:]
+    var finals: [Int: Int] = [:]
+
+    init(report: @escaping (String) -> Void) { self.report = report }
+
+    func broken(_ rule: String, _ message: SIPText?) {
+        report(rule + (message.map { ": \($0.kind) \($0.callID) \($0.branch)" } ?? ""))
+    }
+
+    // MARK: What comes in
+
+    func received(_ message: SIPText, from source: SocketAddress, on side: Side, at now: Instant) {
+        cause = message
+        if message.isRequest {
+            receivedRequest(message, from: source, on: side, at: now)
+        } else {
+            receivedResponse(message, at: now)
+        }
+    }
+
+    /// The edge has done all that the last message made it do.
+    func settled(at now: Instant) {
+        if let cause, cause.isRequest { return self.cause = nil }
+        if let cause, let client = clients[cause.branch + cause.cSeqMethod] { checkPassed(client, cause, at: now) }
+        cause = nil
+    }
+
+    /// The edge was told that nothing can be sent there.
+    func transportFailed(_ peer: SocketAddress, at now: Instant) {
+        for client in clients.values where client.peer == peer { client.stop(at: now, broken) }
+    }
+
+    // MARK: What goes out
+
+    func sent(_ bytes: [UInt8], to peer: SocketAddress, on side: Side, at now: Instant) -> SIPText? {
+        let message: SIPText
+        do { message = try SIPText(bytes) } catch {
+            report("malformed message leaves (\(error.reason)):\n\(String(decoding: bytes, as: UTF8.self))")
+            return nil
+        }
+        checkForm(message, on: side)
+        if message.isRequest {
+            sentRequest(message, to: peer, on: side, at: now)
+        } else {
+            sentResponse(message, to: peer, at: now)
+        }
+        return message
+    }
+
+    private func checkForm(_ message: SIPText, on side: Side) {
+        if side == .outside {
+            let shown = InsideAddresses.shown(by: message)
+            if !shown.isEmpty { broken("an inside address leaves: \(shown)", message) }
+        }
+        guard !message.body.isEmpty, message["content-type"] == "application/sdp" else { return }
+        let ours = side == .inside ? "192.168.0.1" : "203.0.113.1"
+        for line in message.body.split(separator: "\r\n") where line.hasPrefix("c=") || line.hasPrefix("o=") {
+            if !line.hasSuffix(" \(ours)"), line.hasPrefix("c=") { broken("media is not anchored: \(line)", message) }
+        }
+    }
+
+    /// What must have happened by the end of a run in which all timers have fired.
+    func finish(at now: Instant) {
+        for client in clients.values { client.checkEnd(broken) }
+        for server in servers.values { server.checkEnd(at: now, broken) }
+    }
+}
+
+/// The scan of design §3: where an inside address may be seen outside, until topology is hidden.
+enum InsideAddresses {
+    static func shown(by message: SIPText) -> [String] {
+        var lines = [message.uri, message.body]
+        var seen: Set<String> = []
+        for field in message.fields {
+            let isFirst = seen.insert(field.name).inserted
+            switch field.name {
+            case "from", "to", "call-id", "route": continue
+            case "via", "record-route":
+                if message.isRequest, isFirst { lines.append(String(field.value.prefix { $0 != "," })) }
+            default: lines.append(field.value)
+            }
+        }
+        return lines.filter { $0.contains("192.168.0.") }
+    }
+}

@@ -1,0 +1,206 @@
+import NetworkTypes
+import OutboundProxy
+
+/// Draws a run from its number, lets it happen, and says what was wrong with it.
+final class Simulation {
+    /// New calls begin within this time, and faults of the network are over by its end.
+    static let traffic = Duration.seconds(180)
+
+    let world: World
+    private let start: Instant
+    private var random: SeededRandom
+    private let pbx: UserAgent
+    private let nodes: [UserAgent]
+
+    init(seed: UInt64, isTraced: Bool = false) {
+        world = World(seed: seed)
+        start = world.now
+        random = SeededRandom(seed: seed)
+        if isTraced { world.trace = Trace() }
+        pbx = UserAgent("pbx", .inside, SocketAddress("192.168.0.2:5060")!, in: world, seed: seed)
+        nodes = (0...1).map { [world] index in
+            UserAgent("itsp\(index)", .outside, SocketAddress("203.0.113.1\(index):5060")!, in: world, seed: seed)
+        }
+        for agent in [pbx] + nodes { world.agents[agent.address] = agent }
+        drawHosts()
+        drawNetwork()
+        drawRegistrations()
+        drawCalls()
+        drawQuestions()
+    }
+
+    private var hosts: [UserAgent] { [pbx] + nodes }
+
+    /// Whether every call must come out as its script says.
+    private var isFair: Bool { world.weather == .perfect || world.weather == .mild }
+
+    // MARK: Drawing
+
+    private func drawHosts() {
+        for agent in hosts {
+            agent.isCompact = random.chance(0.15)
+            agent.usesRport = random.chance(0.7)
+        }
+        for node in nodes {
+            node.recordsRoute = random.chance(0.4)
+            node.registrar.challenges = random.chance(0.5)
+        }
+        let delay = random.chance(0.8) ? random.time(0...2.3) : random.chance(0.5) ? random.time(2.3...6) : nil
+        let target = LocatedTarget(Target(.udp, nodes[0].address))
+        world.names["itsp.example"] = NameScript(
+            location: isFair || random.chance(0.9)
+                ? .targets([target]) : random.chance(0.5) ? .unknownName : .unavailable,
+            delay: isFair ? min(delay ?? .zero, .milliseconds(2300)) : delay)
+    }
+
+    private func drawNetwork() {
+        for agent in hosts { world.network.links[agent.address.ip] = link() }
+        guard world.weather == .deaths else { return }
+        for agent in hosts where random.chance(0.6) {
+            let (from, length) = (random.time(0...150), random.time(0.5...60))
+            let forgets = random.chance(0.5)
+            world.queue.after(from) { [world] in
+                world.trace?.note("† \(agent.name) dies", at: world.now)
+                agent.goDown(forgetting: forgets)
+            }
+            world.queue.after(from + length) { [world] in
+                world.trace?.note("\(agent.name) is back", at: world.now)
+                agent.comeBack()
+            }
+        }
+    }
+
+    private func link() -> LinkProfile {
+        var link = LinkProfile()
+        link.delay = random.real(0.0005...0.08)
+        switch world.weather {
+        case .perfect: link.jitter = random.real(0...0.0001)
+        case .mild:
+            link.loss = random.real(0...0.04)
+            link.duplication = random.chance(0.5) ? random.real(0...0.3) : 0
+            link.jitter = random.real(0...0.05)
+            link.reordering = random.chance(0.5) ? random.real(0...0.2) : 0
+            link.heldBack = 0.8
+        case .harsh, .deaths:
+            link.loss = random.chance(0.3) ? random.real(0...0.7) : random.real(0...0.25)
+            link.duplication = random.chance(0.6) ? random.real(0...0.5) : 0
+            link.jitter = random.real(0...0.5)
+            link.reordering = random.chance(0.6) ? random.real(0...0.4) : 0
+            link.heldBack = random.real(0.1...3)
+            for _ in 0..<random.pick([0, 0, 1, 1, 2]) {
+                let (from, length) = (random.time(0...150), random.time(0.5...50))
+                link.partitions.append(
+                    .init(
+                        from: start + from, until: start + from + length,
+                        direction: random.pick([.both, .both, .toEdge, .toHost])))
+            }
+        }
+        return link
+    }
+
+    private func drawRegistrations() {
+        let (pbx, world) = (pbx, world)
+        for user in ["1000", "1001"].prefix(random.pick([0, 1, 1, 2])) {
+            let node = random.pick(nodes)
+            let registration = Registration(
+                pbx, user: user, node: node.address, expires: random.pick([60, 90, 180, 300]),
+                end: start + Self.traffic, removes: random.chance(0.4))
+            world.queue.after(random.time(0...20)) { registration.start() }
+        }
+    }
+
+    private func drawCalls() {
+        for number in 0..<random.number(1...6) {
+            let script = CallScript(number: number, nodes: nodes.count, &random)
+            let record = CallRecord(script)
+            world.records[script.callID] = record
+            world.queue.after(script.start) { [self] in begin(record) }
+        }
+    }
+
+    private func begin(_ record: CallRecord) {
+        let script = record.script
+        let agent = script.isFromInside ? pbx : nodes[script.node]
+        guard agent.isUp else { return }
+        CallerLeg(agent, record, uri: uri(of: script)).start()
+    }
+
+    private func uri(of script: CallScript) -> String {
+        if script.isFromInside {
+            return script.target == .name ? "sip:5551000@itsp.example" : "sip:5551000@\(nodes[script.node].address.ip)"
+        }
+        let aor = "sip:1000@\(nodes[script.node].address.ip)"
+        if script.target == .binding, let contact = nodes[script.node].registrar.contact(of: aor) { return contact }
+        return "sip:1000@203.0.113.1:5060"
+    }
+
+    /// OPTIONS and MESSAGE outside any dialog, both ways; some get no answer.
+    private func drawQuestions() {
+        let world = world
+        for number in 0..<random.number(0...4) {
+            let node = random.pick(nodes)
+            let (agent, uri) =
+                random.chance(0.6)
+                ? (pbx, "sip:ping@\(node.address.ip)") : (node, "sip:asterisk@203.0.113.1:5060")
+            let (method, isSilent) = random.pick([("OPTIONS", false), ("MESSAGE", false), ("MESSAGE", true)])
+            var fields: [(name: String, value: String)] = agent === pbx ? [("Route", "<sip:192.168.0.1;lr>")] : []
+            fields += [
+                ("From", "<sip:q@example.com>;tag=q\(number)"), ("To", "<\(uri)>"), ("Call-ID", "question\(number)"),
+                ("CSeq", "1 \(method)"), ("Max-Forwards", "70"),
+            ]
+            if isSilent { fields.append(("X-Silent", "1")) }
+            let isPerfect = world.weather == .perfect
+            world.queue.after(random.time(0...120)) {
+                guard agent.isUp else { return }
+                let via = (name: "Via", value: agent.via(agent.newBranch()))
+                let message = Outgoing(start: "\(method) \(uri) SIP/2.0", fields: [via] + fields)
+                agent.exchange(message, to: agent.edge) { response in
+                    guard isPerfect, response.map({ $0.status >= 200 }) ?? true else { return }
+                    if (response == nil) != isSilent || response.map({ $0.status != 200 }) ?? false {
+                        world.broken("question \(number) gets \(response?.status ?? 0)")
+                    }
+                }
+            }
+        }
+    }
+
+    // MARK: Running
+
+    /// Lets everything happen; what was wrong, and nothing if all is well.
+    func run() -> [String] {
+        world.run(until: start + Self.traffic + .seconds(40))
+        checkBindings()
+        world.run(until: start + .seconds(7200))
+        if let next = world.edge.nextDeadline { world.broken("the edge does not come to rest: \(next.text)") }
+        world.referee.finish(at: world.now)
+        for fault in world.edge.leftovers { world.broken("left over: \(fault)") }
+        checkCalls()
+        return world.violations
+    }
+
+    /// The bindings are what the last REGISTER that succeeded has said.
+    private func checkBindings() {
+        var expected: [String: String] = [:]
+        for (user, binding) in world.referee.registrations where binding.expires > world.now {
+            expected[user] = "\(binding.contact) until \(binding.expires.text)"
+        }
+        var known: [String: String] = [:]
+        for binding in world.edge.core.bindings where binding.expires > world.now {
+            known["sip:\(binding.user)@\(binding.domain)"] =
+                "\(String(decoding: binding.contact, as: UTF8.self)) until \(binding.expires.text)"
+        }
+        if expected != known { world.broken("bindings are \(known), not \(expected)") }
+    }
+
+    private func checkCalls() {
+        for agent in hosts where world.weather == .perfect {
+            for dialog in agent.openDialogs where dialog.isConfirmed {
+                world.broken("\(agent.name) is still in \(dialog.callID)")
+            }
+        }
+        guard isFair else { return }
+        for (callID, record) in world.records.sorted(by: { $0.key < $1.key }) {
+            for fault in record.faults(isPerfect: world.weather == .perfect) { world.broken("\(callID): \(fault)") }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+import NetworkTypes
+
+/// One run: the hosts, the network, the edge and the referee on one virtual clock, all drawn from a seed.
+final class World {
+    /// How bad the network is.
+    enum Weather: CaseIterable {
+        /// Nothing is lost: every call must come out as its script says.
+        case perfect
+        /// Some is lost, doubled and overtaken, but retransmissions always get through.
+        case mild
+        /// Much is lost, and links part for a while.
+        case harsh
+        /// The same, and hosts die and return.
+        case deaths
+    }
+
+    let seed: UInt64
+    let weather: Weather
+    let queue = EventQueue()
+    let network: Network
+    let edge: Edge
+    private(set) lazy var referee = Referee { [unowned self] in broken($0) }
+    private(set) var violations: [String] = []
+    private(set) var digest = Digest()
+    private(set) var messages = 0
+    var trace: Trace?
+    var agents: [SocketAddress: UserAgent] = [:]
+    var records: [String: CallRecord] = [:]
+    var names: [String: NameScript] = [:]
+
+    init(seed: UInt64) {
+        self.seed = seed
+        weather = Weather.allCases[Int(seed % 4)]
+        network = Network(seed: seed, queue: queue)
+        edge = Edge(now: queue.now)
+        edge.onSend = { [unowned self] in edgeSends($0, on: $1, to: $2) }
+        edge.onLocate = { [unowned self] in locate($0) }
+    }
+
+    var now: Instant { queue.now }
+
+    func broken(_ text: String) {
+        trace?.note("!!! \(text)", at: now)
+        if violations.count < 20 { violations.append("\(now.text): \(text)") }
+    }
+
+    func script(of callID: String) -> CallRecord? { records[callID] }
+
+    /// The Contact that an agent writes: a phone of the ITSP stands behind its proxy.
+    func contact(of agent: UserAgent, user: String) -> String {
+        if agent.side == .inside { return "sip:\(user)@\(agent.address);line=\(agent.random.number(100...999))" }
+        return agent.recordsRoute ? "sip:\(user)@203.0.113.99:5080" : "sip:\(user)@\(agent.address)"
+    }
+
+    // MARK: The way of a message
+
+    /// A host sends to the edge.
+    func send(_ bytes: [UInt8], from agent: UserAgent, to destination: SocketAddress) {
+        guard destination == agent.edge else { return broken("\(agent.name) sends to \(destination)") }
+        let fate = network.send(bytes, host: agent.address, toEdge: true) { [self] in arrive(bytes, from: agent) }
+        trace?.message(bytes, from: agent.name, to: "edge", fate, at: now)
+    }
+
+    private func arrive(_ bytes: [UInt8], from agent: UserAgent) {
+        guard let message = try? SIPText(bytes) else { return }
+        trace?.arrival(message, at: now)
+        referee.received(message, from: agent.address, on: agent.side, at: now)
+        edge.receive(bytes, from: agent.address, on: agent.side, at: now)
+        referee.settled(at: now)
+    }
+
+    private func edgeSends(_ bytes: [UInt8], on side: Side, to peer: SocketAddress) {
+        messages += 1
+        digest.add(UInt64(now.nanoseconds))
+        digest.add(bytes)
+        guard let message = referee.sent(bytes, to: peer, on: side, at: now) else { return }
+        guard let agent = agents[peer], agent.side == side else {
+            return broken("\(message.kind) of \(message.callID) is sent to \(peer), where nobody is")
+        }
+        let fate = network.send(bytes, host: peer, toEdge: false) { [self] in
+            if agent.isUp { trace?.arrival(message, in: agent.name, at: now) }
+            agent.receive(message, from: agent.edge)
+        }
+        trace?.message(bytes, from: "edge", to: agent.name, fate, at: now)
+    }
+
+    private func locate(_ query: LocationQuery) {
+        guard let script = names[query.host] else { return broken("the name \(query.host) is asked for") }
+        trace?.note("DNS? \(query.host)", at: now)
+        guard let delay = script.delay else { return }
+        queue.after(delay) { [self] in
+            trace?.note("DNS: \(query.host): \(script.location)", at: now)
+            edge.located(query, script.location, at: now)
+        }
+    }
+
+    /// A packet of audio.
+    func sendMedia(_ number: Int, from agent: UserAgent, port: Int, to destination: SocketAddress) {
+        guard agent.isUp else { return }
+        let source = SocketAddress(agent.address.ip, UInt16(port))
+        let packet = Self.packet(number, port)
+        network.send(packet, host: source, toEdge: true) { [self] in
+            guard let next = edge.receive(media: packet, from: source, at: destination, now: now) else { return }
+            network.send(packet, host: next, toEdge: false) { [self] in
+                for agent in agents.values where agent.address.ip == next.ip && agent.isUp {
+                    agent.receiveMedia(on: next.port)
+                }
+            }
+        }
+    }
+
+    /// An RTP packet of PCMU without samples to speak of.
+    private static func packet(_ number: Int, _ port: Int) -> [UInt8] {
+        let low = UInt8(truncatingIfNeeded: number)
+        return [0x80, 0, UInt8(truncatingIfNeeded: number >> 8), low, 0, 0, low, 0]
+            + [0, 0, UInt8(truncatingIfNeeded: port >> 8), UInt8(truncatingIfNeeded: port), 0xd5, 0xd5]
+    }
+
+    // MARK: Time
+
+    /// Runs until nothing is left to happen, or until the time is up.
+    func run(until end: Instant = .distantFuture) {
+        while violations.count < 20 {
+            let next = min(queue.next ?? .distantFuture, edge.nextDeadline ?? .distantFuture)
+            guard next < .distantFuture, next <= end else { break }
+            if let due = edge.nextDeadline, due <= next {
+                queue.move(to: due)
+                edge.handleTimeout(at: now)
+            } else {
+                queue.step()
+            }
+        }
+        if end < .distantFuture { queue.move(to: end) }
+    }
+}
+
+/// What DNS says about a name: nothing at all when there is no delay.
+struct NameScript {
+    var location: Location
+    var delay: Duration?
+}
