@@ -37,7 +37,8 @@ extension TrunkConfiguration {
         var lines = ["  - name: \(quoted(name))", "    domain: \(quoted(domain))"]
         if let user { lines.append("    user: \(quoted(user))") }
         lines += [
-            "    transport: \(transport?.description ?? "auto")", "    networks: \(list(networks))", "    media_networks: \(list(mediaNetworks))",
+            "    transport: \(transport?.description ?? "auto")", "    networks: \(list(networks))",
+            "    media_networks: \(list(mediaNetworks))",
             "    nat: \(isBehindNAT ? "yes" : "no")", "    trust_udp: \(trustsUDP ? "yes" : "no")",
             "    contact: \(contact.rawValue)", "    qualify: \(qualify?.unitText ?? "off")",
         ]

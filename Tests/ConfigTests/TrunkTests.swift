@@ -10,8 +10,10 @@ struct TrunkTests {
     ])
 
     private func trunk(_ lines: String) throws -> TrunkConfiguration {
-        let trunks = try read("inside: 10.0.0.1\noutside: 192.0.2.1\ntrunks:\n- {name: a, domain: a.example, \(lines)}\n")
-            .trunks
+        let trunks = try read(
+            "inside: 10.0.0.1\noutside: 192.0.2.1\ntrunks:\n- {name: a, domain: a.example, \(lines)}\n"
+        )
+        .trunks
         return try #require(trunks.first)
     }
 
@@ -37,7 +39,8 @@ struct TrunkTests {
     @Test("Without a word they are what they were")
     func defaults() throws {
         let trunk = try trunk("nat: no")
-        #expect(trunk.transport == nil && trunk.contact == .parameter && trunk.qualify == nil && trunk.sourcePort == nil)
+        #expect(
+            trunk.transport == nil && trunk.contact == .parameter && trunk.qualify == nil && trunk.sourcePort == nil)
     }
 
     @Test(

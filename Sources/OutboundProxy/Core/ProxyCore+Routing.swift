@@ -44,7 +44,9 @@ extension ProxyCore {
             Forwarding(
                 uri: routes.strictTarget.map { Array(bytes[$0.uri]) }, nextHop: hop, egress: egress, routes: routes,
                 isStrict: isStrict, trunk: trunk.name, trunkSettings: trunk.settings,
-                port: routes.popped.last.flatMap { URI($0.uri, in: bytes) }.flatMap { identities.trunk(of: $0, in: bytes) }
+                port: routes.popped.last.flatMap { URI($0.uri, in: bytes) }.flatMap {
+                    identities.trunk(of: $0, in: bytes)
+                }
                     ?? trunk.settings?.name, call: known?.call))
     }
 
@@ -147,7 +149,9 @@ extension ProxyCore {
                 ? contacts.unchanged(uri, in: message, at: routePeer)
                 : contacts.restored(uri, in: message, at: routePeer)
         }
-        if target?.isNamed == true { target?.hop = known.map { .flow($0.call[.inside].flow) } ?? routePeer.map { .target($0) } }
+        if target?.isNamed == true {
+            target?.hop = known.map { .flow($0.call[.inside].flow) } ?? routePeer.map { .target($0) }
+        }
         guard let target else {
             return trunk == nil ? .drop(\.droppedUnadmitted) : .refuse(481, "Call/Transaction Does Not Exist")
         }

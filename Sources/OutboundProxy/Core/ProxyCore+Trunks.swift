@@ -60,7 +60,9 @@ extension ProxyCore {
         let bytes = message.bytes
         let claimed = claims(of: uri, in: message, trunk: trunk, at: now)
         if !claimed.isEmpty { return claimed.map { contacts.restored($0, keepingUserOf: uri, in: bytes) } }
-        if let pbxs = trunk.settings?.pbxs, !pbxs.isEmpty { return pbxs.map { contacts.target(at: $0, uri, in: bytes) } }
+        if let pbxs = trunk.settings?.pbxs, !pbxs.isEmpty {
+            return pbxs.map { contacts.target(at: $0, uri, in: bytes) }
+        }
         // What another inside host registered at reaches that host's Contacts, and no PBX (design §3: learned trunks).
         let registered = directory.registrations.pbxs(domain: trunk.domain, at: now)
         let isPBXTrunk =

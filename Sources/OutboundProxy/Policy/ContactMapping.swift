@@ -195,7 +195,8 @@ struct ContactMapping {
         }
         let token = token(in: uri, bytes)
         if let token, let binding = binding(token.text) {
-            return token.isUser ? RestoredTarget(binding, uri: Self.original(binding.contact, uri, in: bytes))
+            return token.isUser
+                ? RestoredTarget(binding, uri: Self.original(binding.contact, uri, in: bytes))
                 : restored(binding, keepingUserOf: uri, in: bytes)
         }
         guard message.isInDialog else {

@@ -27,7 +27,9 @@ struct DomainBindings {
     /// Whether others are left.
     mutating func remove(_ binding: Binding, _ key: Key, contactUser: String) -> Bool {
         if pbxs[binding.pbx]?.remove() == false { pbxs[binding.pbx] = nil }
-        if registrars[binding.registrar.address.ip]?.remove() == false { registrars[binding.registrar.address.ip] = nil }
+        if registrars[binding.registrar.address.ip]?.remove() == false {
+            registrars[binding.registrar.address.ip] = nil
+        }
         if users[binding.user]?.take(key) == true { users[binding.user] = nil }
         if contactUsers[contactUser]?.take(key) == true { contactUsers[contactUser] = nil }
         return tally.remove()

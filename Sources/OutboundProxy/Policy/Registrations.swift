@@ -23,7 +23,8 @@ struct Registrations {
     mutating func set(_ binding: Binding) {
         if let last = tokens[binding.token]?[binding.domain]?[binding.user] {
             remove(last)
-            isLoose = isLoose || last.expires > binding.expires || last.registrar.address.ip != binding.registrar.address.ip
+            isLoose =
+                isLoose || last.expires > binding.expires || last.registrar.address.ip != binding.registrar.address.ip
         }
         if binding.expires > .zero { add(binding) }
     }

@@ -13,7 +13,7 @@ struct ContactGenerator {
         var isBare: Bool { !before.hasSuffix("<") }
         var text: String { before + uri + after }
         /// As it comes back: the brackets that an addr-spec gets stay.
-        var restored: String { isBare ? "\(before)<\(uri)>\(after)" : text }
+        var restored: String { String((isBare ? "<\(uri)>\(after)" : text).drop { $0 == " " }) }
     }
 
     var random: SeededGenerator
@@ -45,7 +45,9 @@ struct ContactGenerator {
                 text += one(of: [",", ", ", " , ", ",\r\n ", "\t,\t"])
             } else {
                 if index > 0 { text += "\r\n" }
-                text += one(of: ["Contact:", "Contact: ", "CONTACT : ", "m:", "m: ", "M : ", "contact:\t", "Contact:\r\n  "])
+                text += one(of: [
+                    "Contact:", "Contact: ", "CONTACT : ", "m:", "m: ", "M : ", "contact:\t", "Contact:\r\n  ",
+                ])
             }
             text += contact.text
         }
@@ -117,7 +119,8 @@ struct ContactGenerator {
         return "["
             + one(of: [
                 "fd00:168::\(last)", "FD00:168::\(last)", "fd00:168:0:0:0:0:0:\(last)",
-                "fd00:0168:0000:0000:0000:0000:0000:\(last)", "fd00:168::1:\(last)", "fd00:168:0:0::192.168.7.\(number(1...254))",
+                "fd00:0168:0000:0000:0000:0000:0000:\(last)", "fd00:168::1:\(last)",
+                "fd00:168:0:0::192.168.7.\(number(1...254))",
             ]) + "]"
     }
 
@@ -128,18 +131,22 @@ struct ContactGenerator {
     private mutating func uriParameters() -> String {
         (0..<(chance(30) ? 0 : number(1...4))).map { _ in
             one(of: [
-                ";transport=udp", ";transport=UDP", ";transport=tcp", ";transport=TLS", ";transport=sctp", ";TRANSPORT=udp", ";Transport=Udp", ";lr", ";lr=on", ";LR", ";ob",
+                ";transport=udp", ";transport=UDP", ";transport=tcp", ";transport=TLS", ";transport=sctp",
+                ";TRANSPORT=udp", ";Transport=Udp", ";lr", ";lr=on", ";LR", ";ob",
                 ";user=phone", ";user=ip", ";method=INVITE", ";gr", ";gr=urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
-                ";line=\(word(8, ""))", ";rinstance=\(word(16, ""))", ";x-ast-orig-host=10.0.0.1:5060", ";sp", ";sp=r\(word(40, ""))",
+                ";line=\(word(8, ""))", ";rinstance=\(word(16, ""))", ";x-ast-orig-host=10.0.0.1:5060", ";sp",
+                ";sp=r\(word(40, ""))",
                 ";sp=d", ";r2=on", ";reg-id=1", ";alias=192.168.0.7~5060~1", ";\(word(10, "-.!%20"))",
-                ";\(word(8, "-_.!~*'()[]/:&+$"))=\(word(90, "-_.!~*'()[]/:&+$"))", ";empty=", ";%6C%72=%6f%6E", ";l%69ne=1",
+                ";\(word(8, "-_.!~*'()[]/:&+$"))=\(word(90, "-_.!~*'()[]/:&+$"))", ";empty=", ";%6C%72=%6f%6E",
+                ";l%69ne=1",
             ])
         }.joined()
     }
 
     private mutating func headers() -> String {
         guard chance(10) else { return "" }
-        return "?" + (0...number(0...2)).map { _ in "\(word(10, "-"))=\(word(60, "[]/?:+$-_.!~*'()"))" }.joined(separator: "&")
+        return "?"
+            + (0...number(0...2)).map { _ in "\(word(10, "-"))=\(word(60, "[]/?:+$-_.!~*'()"))" }.joined(separator: "&")
     }
 
     private static let token = "-.!%*_+`'~"

@@ -126,7 +126,8 @@ import Testing
     @Test func `an inside Path does not leave, an outside one stays below ours`() throws {
         let proxy = proxy(.path)
         let request = try register(
-            proxy, extra: "Supported: path\nPath: <sip:192.168.0.5;lr>, <sip:edge.example.org;lr>\nPath: <sip:192.168.0.6;lr>")
+            proxy,
+            extra: "Supported: path\nPath: <sip:192.168.0.5;lr>, <sip:edge.example.org;lr>\nPath: <sip:192.168.0.6;lr>")
         #expect(request.values(.path).count == 2 && request.values(.path).last == "<sip:edge.example.org;lr>")
         #expect(request.values(.path).first?.hasPrefix("<sip:203.0.113.1:5060;lr;sp=") == true)
     }

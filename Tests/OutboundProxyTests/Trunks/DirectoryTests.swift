@@ -122,7 +122,8 @@ import Testing
         #expect(!directory.isTrunk(named, at: Self.start))
         directory.apply(.resolved(domain: "itsp.example", addresses: [named]))
         directory.sweep(at: Self.start + .seconds(61))
-        #expect(!directory.isTrunk(named, at: Self.start + .seconds(61)) && directory.addresses(of: "itsp.example").isEmpty)
+        #expect(
+            !directory.isTrunk(named, at: Self.start + .seconds(61)) && directory.addresses(of: "itsp.example").isEmpty)
     }
 
     @Test func `a summary for each account, with its own registrations`() {
