@@ -7,6 +7,7 @@ extension Configuration {
         if !inside.networks.isEmpty { lines.append("  networks: \(list(inside.networks))") }
         lines.append("  srtp: off")
         lines += sideLines("outside", outside.addresses, outside.listen)
+        if !outside.advertise.isEmpty { lines.append("  advertise: \(list(outside.advertise))") }
         lines.append("pbx: \(list(pbx))")
         lines.append(trunks.isEmpty ? "trunks: []" : "trunks:")
         for trunk in trunks { lines += trunk.lines }

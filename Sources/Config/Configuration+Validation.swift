@@ -6,12 +6,13 @@ extension Configuration {
     public mutating func validate(
         on interfaces: InterfaceTable, isTaken: ((TransportProtocol, SocketAddress) -> Bool)? = nil
     ) throws(ConfigurationErrors) -> [ConfigurationWarning] {
-        var errors = addressErrors(on: interfaces) + listenerErrors() + trunkErrors() + mediaErrors()
+        var errors =
+            addressErrors(on: interfaces) + listenerErrors() + trunkErrors() + advertiseErrors() + mediaErrors()
         var warnings: [ConfigurationWarning] = []
         if let isTaken { portFindings(isTaken, errors: &errors, warnings: &warnings) }
         if let errors = ConfigurationErrors(errors) { throw errors }
         fillInsideNetworks(from: interfaces, warnings: &warnings)
-        warnings += sideWarnings(on: interfaces)
+        warnings += sideWarnings(on: interfaces) + advertiseWarnings()
         return warnings
     }
 
@@ -52,13 +53,49 @@ extension Configuration {
         return candidates.first { positions[$0] != nil } ?? "\(side)"
     }
 
+    /// One socket serves both sides only where the file says which sources are inside, and not all are.
     private func listenerErrors() -> [ConfigurationError] {
-        let inner = listeners(of: .inside)
+        guard !sharedListeners.isEmpty else { return [] }
+        if inside.networks.isEmpty {
+            return sharedListeners.map { shared in
+                let message =
+                    "inside and outside both listen on \(shared.transport) \(shared.address); give one side another "
+                    + "port, or name inside.networks, by which sources the sides are then told apart"
+                return error(at: "outside.listen", fallback: "outside", message)
+            }
+        }
+        guard let all = inside.networks.first(where: { $0.prefixLength == 0 }) else { return [] }
+        return [
+            error(at: "inside.networks", "\(all) leaves no source for the outside, which has the same address and port")
+        ]
+    }
+
+    private func advertiseErrors() -> [ConfigurationError] {
         var errors: [ConfigurationError] = []
-        for outer in listeners(of: .outside) where inner.contains(where: { $0 == outer }) {
-            let message =
-                "inside and outside both listen on \(outer.transport) \(outer.address); give one side another port"
-            errors.append(error(at: "outside.listen", fallback: "outside", message))
+        func add(_ index: Int, _ message: String) {
+            let path =
+                positions["outside.advertise[\(index)]"] == nil ? "outside.advertise" : "outside.advertise[\(index)]"
+            errors.append(error(at: path, fallback: "outside", message))
+        }
+        for (index, host) in outside.advertise.enumerated() {
+            let before = outside.advertise[..<index]
+            guard case .address(let ip) = host else {
+                if before.contains(where: { if case .name = $0 { true } else { false } }) {
+                    add(index, "\(host) is a second name; give one")
+                }
+                continue
+            }
+            let family = ip.family == .v4 ? "IPv4" : "IPv6"
+            if !outside.addresses.contains(where: { $0.family == ip.family }) {
+                add(index, "\(ip) has no \(family) address among outside.addresses that it stands for")
+            }
+            if before.contains(where: { if case .address(let other) = $0 { other.family == ip.family } else { false } })
+            {
+                add(index, "\(ip) is a second \(family) address; give one of each family")
+            }
+            if inside.addresses.contains(ip), !outside.addresses.contains(ip) {
+                add(index, "\(ip) is an inside address")
+            }
         }
         return errors
     }
@@ -94,7 +131,9 @@ extension Configuration {
         warnings: inout [ConfigurationWarning]
     ) {
         for side in Side.allCases {
-            for listener in listeners(of: side) where isTaken(listener.transport, listener.address) {
+            let shared = side == .outside ? sharedListeners : []
+            for listener in listeners(of: side)
+            where isTaken(listener.transport, listener.address) && !shared.contains(where: { $0 == listener }) {
                 let message = "\(listener.transport) \(listener.address) is in use by another program"
                 errors.append(error(at: "\(side).listen", fallback: "\(side)", message))
             }
@@ -136,7 +175,23 @@ extension Configuration {
         }
     }
 
+    private func advertiseWarnings() -> [ConfigurationWarning] {
+        outside.advertise.compactMap { host in
+            guard case .address(let ip) = host, let network = inside.networks.first(where: { $0.contains(ip) }) else {
+                return nil
+            }
+            return warning(
+                at: "outside.advertise", "\(ip) is in the inside network \(network): peers outside can't reach it")
+        }
+    }
+
     private func sideWarnings(on interfaces: InterfaceTable) -> [ConfigurationWarning] {
+        if let listener = sharedListeners.first {
+            let message =
+                "inside and outside share \(listener.transport) \(listener.address): only its source address says which "
+                + "side a message is of, and whoever can send with one of inside.networks is taken for the PBX"
+            return [warning(at: "outside", message)]
+        }
         let shared = inside.addresses.filter(outside.addresses.contains)
         if let address = shared.first {
             let message =

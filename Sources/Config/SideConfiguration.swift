@@ -40,6 +40,8 @@ public struct OutsideConfiguration: Hashable, Sendable {
     /// Our addresses on the public network.
     public var addresses: [IPAddress]
     public var listen: [ListenerConfiguration]
+    /// What the world is told instead of the addresses: at most one address of each family, and one name.
+    public var advertise: [AdvertisedHost] = []
 
     public init(addresses: [IPAddress], listen: [ListenerConfiguration] = ListenerConfiguration.defaults) {
         self.addresses = addresses
@@ -53,6 +55,12 @@ extension Configuration {
         trunks.flatMap { trunk in
             trunk.sourcePort.map { port in outside.addresses.map { (trunk, SocketAddress($0, port)) } } ?? []
         }
+    }
+
+    /// What both sides listen on, with the same address and port: only the source of a message tells them apart.
+    public var sharedListeners: [(transport: TransportProtocol, address: SocketAddress)] {
+        let inner = listeners(of: .inside)
+        return listeners(of: .outside).filter { outer in inner.contains { $0 == outer } }
     }
 
     /// Every SIP socket of one side: each address with each listener.

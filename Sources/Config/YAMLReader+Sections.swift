@@ -4,7 +4,7 @@ import Yams
 // A method for each section of the file.
 extension YAMLReader {
     private static let insideKeys = KnownKeys(["addresses", "listen", "networks", "srtp"])
-    private static let outsideKeys = KnownKeys(["addresses", "listen"], notBuilt: ["advertise"])
+    private static let outsideKeys = KnownKeys(["addresses", "listen", "advertise"])
 
     mutating func inside(_ entry: Entry) -> InsideConfiguration {
         var inside = InsideConfiguration(addresses: [])
@@ -23,6 +23,9 @@ extension YAMLReader {
             return outside
         }
         setListeners(&outside.listen, from: entries["listen"])
+        setList(&outside.advertise, from: entries["advertise"], atLeast: 1) { text throws(ValueError) in
+            try AdvertisedHost(text)
+        }
         return outside
     }
 

@@ -5,7 +5,7 @@ final class AnchoredSession {
     /// Our end of one leg.
     struct Leg: Hashable {
         let side: Side
-        let address: RelaySettings.MediaAddress
+        let local: IPAddress
     }
 
     /// Offers that may be open at a time: an early dialog of each fork, and glare.

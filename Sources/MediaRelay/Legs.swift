@@ -24,6 +24,6 @@ extension MediaAnchor {
 
     private func leg(_ side: Side, _ family: IPAddress.Family) throws(MediaRefusal) -> AnchoredSession.Leg {
         guard let address = settings[side][family] else { throw .notAcceptable(.noAddress(side, family)) }
-        return AnchoredSession.Leg(side: side, address: address)
+        return AnchoredSession.Leg(side: side, local: address.local)
     }
 }

@@ -39,7 +39,7 @@ extension MediaAnchor {
             for line in accepted { try reserve(fork, of: line.media, in: session, legs, &reservation) }
             var ports = [UInt16](repeating: 0, count: description.media.count)
             for line in accepted { ports[line.index] = port(line.media, facing: end.opposite, fork, reservation) }
-            written = try BodyRewriter(address: legs[end.opposite].address.advertised, ports: ports).rewrite(
+            written = try BodyRewriter(address: advertised(legs[end.opposite]), ports: ports).rewrite(
                 description)
         } catch {
             abandon(reservation)
@@ -66,7 +66,7 @@ extension MediaAnchor {
     ) throws(MediaRefusal) -> [Accepted] {
         var accepted: [Accepted] = []
         for (index, media) in description.media.enumerated() {
-            let read = try reader.read(media, from: sender, legs[end].address.local.family, isAnswer: true)
+            let read = try reader.read(media, from: sender, legs[end].local.family, isAnswer: true)
             guard let remote = read.remote, let line = exchange[media: index], let stream = line.media else { continue }
             guard stream.kind.isOpaque == (media.transport == .datagram) else { throw .notAcceptable(.otherMedia) }
             accepted.append(

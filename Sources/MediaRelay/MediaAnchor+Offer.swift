@@ -20,7 +20,7 @@ extension MediaAnchor {
         }
         try makeRoom(in: session)
         let legs = try legs(for: description, in: session, from: end, sender: sender, receiver: receiver)
-        let lines = try lines(of: description, from: sender, legs[end].address.local.family)
+        let lines = try lines(of: description, from: sender, legs[end].local.family)
         let offer = Exchange(
             id: exchange, offerer: end, generation: session.newGeneration(), fork: session.confirmedFork ?? fork,
             isEarly: session.confirmedFork == nil, lines: lines)
@@ -68,7 +68,7 @@ extension MediaAnchor {
         do {
             try assign(&offer, description, in: session, legs, &reservation)
             let ports = offer.lines.map { port($0.media, facing: offer.offerer.opposite, offer.fork, reservation) }
-            body = try BodyRewriter(address: legs[offer.offerer.opposite].address.advertised, ports: ports)
+            body = try BodyRewriter(address: advertised(legs[offer.offerer.opposite]), ports: ports)
                 .rewrite(description)
         } catch {
             abandon(reservation)
@@ -136,6 +136,6 @@ extension MediaAnchor {
             let media = exchange.map { $0[media: index]?.media } ?? session.media(at: index)
             return port(media, facing: end.opposite, fork, Reservation())
         }
-        return try BodyRewriter(address: legs[end.opposite].address.advertised, ports: ports).rewrite(description)
+        return try BodyRewriter(address: advertised(legs[end.opposite]), ports: ports).rewrite(description)
     }
 }

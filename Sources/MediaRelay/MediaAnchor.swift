@@ -9,8 +9,8 @@ import SDP
 /// rings; they stay while the stream lasts, whatever the peers move. An offer only prepares. The answer commits; a
 /// rollback discards. Nothing here looks at packets: see ``RelayCore``.
 public final class MediaAnchor {
-    let settings: RelaySettings
-    let policy: MediaTargetPolicy
+    private(set) var settings: RelaySettings
+    private(set) var policy: MediaTargetPolicy
     let ports: MediaPorts
     var sessions: [RelaySessionID: AnchoredSession] = [:]
     private var nextSession: UInt64
@@ -26,6 +26,17 @@ public final class MediaAnchor {
         ports = MediaPorts(settings, binder: binder)
         nextSession = firstSession
         self.sessionStride = sessionStride
+    }
+
+    /// SDP that leaves outside names these addresses from now on, that of sessions which are up too (`outside.advertise`).
+    public func advertise(_ addresses: [IPAddress]) {
+        settings.advertise(addresses)
+        policy = MediaTargetPolicy(settings)
+    }
+
+    /// What SDP says our address on that leg is.
+    func advertised(_ leg: AnchoredSession.Leg) -> IPAddress {
+        settings[leg.side][leg.local.family]?.advertised ?? leg.local
     }
 
     func emit(_ command: RelayCommand) { commands.append(command) }

@@ -25,7 +25,8 @@ struct MediaTargetPolicy {
     init(_ settings: RelaySettings) {
         self.settings = settings
         let media = (settings.inside.addresses + settings.outside.addresses).flatMap { [$0.local, $0.advertised] }
-        ownAddresses = Set(media + settings.ownAddresses)
+        let former = settings.inside.formerAddresses + settings.outside.formerAddresses
+        ownAddresses = Set(media + former + settings.ownAddresses)
     }
 
     /// Why a peer on `side` may not have media sent to `address`; nil if he may. Every IPv4 address that an IPv6 address
@@ -39,7 +40,9 @@ struct MediaTargetPolicy {
 
     /// Whether `address` is one that SDP names for our own media on `side`.
     func isOwnMediaAddress(_ address: IPAddress, on side: Side) -> IPAddress? {
-        settings[side].addresses.first { $0.local == address || $0.advertised == address }?.local
+        let edge = settings[side]
+        if edge.formerAddresses.contains(address) { return edge[address.family]?.local }
+        return edge.addresses.first { $0.local == address || $0.advertised == address }?.local
     }
 
     private func objection(toSpelling address: IPAddress, of side: Side) -> ForbiddenTarget? {

@@ -20,6 +20,8 @@ public struct RelaySettings: Hashable, Sendable {
         public var v6: MediaAddress?
         /// The networks that belong to the side, and that the other side's peers may not name as media targets.
         public var networks: [IPNetwork]
+        /// Addresses that SDP named before: still ours, whoever names them.
+        public var formerAddresses: [IPAddress] = []
 
         public init(v4: MediaAddress? = nil, v6: MediaAddress? = nil, networks: [IPNetwork] = []) {
             self.v4 = v4
@@ -62,6 +64,21 @@ public struct RelaySettings: Hashable, Sendable {
 }
 
 extension RelaySettings {
+    /// How many of its former addresses of each family an edge is still known by.
+    private static let mostFormer = 4
+
+    /// The outside is known by these addresses from now on; a family that has none here stays as it was.
+    mutating func advertise(_ addresses: [IPAddress]) {
+        for address in addresses {
+            guard let present = outside[address.family], present.advertised != address else { continue }
+            outside.formerAddresses.removeAll { $0 == address || $0 == present.advertised }
+            outside.formerAddresses.append(present.advertised)
+            let own = outside.formerAddresses.filter { $0.family == address.family }.suffix(Self.mostFormer)
+            outside.formerAddresses.removeAll { $0.family == address.family && !own.contains($0) }
+            if address.family == .v4 { outside.v4?.advertised = address } else { outside.v6?.advertised = address }
+        }
+    }
+
     /// The settings of one of `count` shards: the same, with its slice of the ports.
     public func shard(_ index: Int, of count: Int) -> RelaySettings {
         let first = Int(ports.lowerBound) + Int(ports.lowerBound) % 2

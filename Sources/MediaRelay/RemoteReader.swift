@@ -114,11 +114,6 @@ extension MediaDescription {
     var isRelayable: Bool { port != 0 && portCount <= 1 && (transport == .rtp || transport == .datagram) }
 }
 
-extension IPAddress {
-    /// The IPv4 address that ::ffff:a.b.c.d stands for; itself otherwise.
-    var unmapped: IPAddress { family == .v6 && high == 0 && low >> 32 == 0xffff ? embedded : self }
-}
-
 extension LegRemote {
     /// Whether both say the same, whichever exchange said it.
     func isEquivalent(to other: LegRemote?) -> Bool {

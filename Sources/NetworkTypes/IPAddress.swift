@@ -76,6 +76,9 @@ extension IPAddress {
         return self
     }
 
+    /// The IPv4 address that ::ffff:a.b.c.d stands for; itself otherwise.
+    public var unmapped: IPAddress { family == .v6 && high == 0 && low >> 32 == 0xffff ? embedded : self }
+
     public var isUnspecified: Bool { family == .v4 ? low >> 24 == 0 : high == 0 && low == 0 }
     public var isLoopback: Bool { family == .v4 ? low >> 24 == 127 : high == 0 && low == 1 }
     /// Multicast, and the IPv4 limited broadcast address.

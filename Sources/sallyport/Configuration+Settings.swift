@@ -8,20 +8,11 @@ import OutboundProxy
 extension Configuration {
     /// What the proxy cores are told; `calls` is the most calls of one shard.
     func proxySettings(calls: Int) -> ProxySettings {
-        var listeners: [Listener] = []
-        for side in Side.allCases {
-            for (transport, address) in self.listeners(of: side) {
-                let id = ListenerID(UInt16(clamping: listeners.count))
-                listeners.append(Listener(id: id, side: side, transport: transport, local: address))
-            }
-        }
-        for (trunk, address) in sourcePorts {
-            let id = ListenerID(UInt16(clamping: listeners.count))
-            listeners.append(Listener(id: id, side: .outside, transport: .udp, local: address, trunk: trunk.name))
-        }
+        let listeners = proxyListeners
         var settings = ProxySettings(
             listeners: listeners, insideNetworks: inside.networks, pbxs: pbx.map(PBXSettings.init),
             trunks: trunks.map(TrunkSettings.init), callDuration: limits.callDuration, maximumCalls: calls)
+        settings.advertisedName = outside.advertisedName
         settings.strangerRate = limits.perSource.map { max(1, Int($0.perSecond.rounded(.up))) } ?? 1_000_000
         return settings
     }
@@ -32,10 +23,43 @@ extension Configuration {
             connections: connectionCapacity(descriptors: descriptors), perSource: limits.connectionsPerSource)
     }
 
+    /// The listeners of both sides; those of the outside that use a socket of the inside last.
+    private var proxyListeners: [Listener] {
+        var listeners: [Listener] = []
+        let shared = sharedListeners
+        for (transport, address) in self.listeners(of: .inside) {
+            listeners.append(Listener(id: .next(in: listeners), side: .inside, transport: transport, local: address))
+        }
+        for isShared in [false, true] {
+            for listener in self.listeners(of: .outside) where isShared == shared.contains(where: { $0 == listener }) {
+                let owner = listeners.first { ($0.transport, $0.local) == listener }
+                listeners.append(outsideListener(.next(in: listeners), listener, on: owner))
+            }
+            guard !isShared else { continue }
+            for (trunk, address) in sourcePorts {
+                listeners.append(outsideListener(.next(in: listeners), (.udp, address), trunk: trunk.name))
+            }
+        }
+        return listeners
+    }
+
+    private func outsideListener(
+        _ id: ListenerID, _ listener: (transport: TransportProtocol, address: SocketAddress),
+        on owner: Listener? = nil, trunk: String? = nil
+    ) -> Listener {
+        let family = listener.address.ip.family
+        return Listener(
+            id: id, side: .outside, transport: listener.transport, local: listener.address,
+            advertised: outside.advertisedAddress(family).map { SocketAddress($0, listener.address.port) },
+            isAnnounced: !outside.familiesOfName.contains(family), socket: owner?.id,
+            trunk: trunk)
+    }
+
     /// What the media anchors are told, before the ports are shared out among the shards.
     var relaySettings: RelaySettings {
         RelaySettings(
-            inside: edge(inside.addresses, networks: inside.networks), outside: edge(outside.addresses, networks: []),
+            inside: edge(inside.addresses, networks: inside.networks),
+            outside: edge(outside.addresses, networks: [], advertised: outside.advertisedAddress),
             ports: media.ports, silence: media.timeout, allowed: media.allow,
             ownAddresses: inside.addresses + outside.addresses)
     }
@@ -51,10 +75,20 @@ extension Configuration {
         return names.map { $0 == "lo" ? nil : $0 }
     }
 
-    private func edge(_ addresses: [IPAddress], networks: [IPNetwork]) -> RelaySettings.Edge {
-        RelaySettings.Edge(
-            v4: addresses.first { $0.family == .v4 }.map { RelaySettings.MediaAddress($0) },
-            v6: addresses.first { $0.family == .v6 }.map { RelaySettings.MediaAddress($0) }, networks: networks)
+    private func edge(
+        _ addresses: [IPAddress], networks: [IPNetwork], advertised: (IPAddress.Family) -> IPAddress? = { _ in nil }
+    ) -> RelaySettings.Edge {
+        func media(_ family: IPAddress.Family) -> RelaySettings.MediaAddress? {
+            addresses.first { $0.family == family }
+                .map { RelaySettings.MediaAddress($0, advertised: advertised(family)) }
+        }
+        return RelaySettings.Edge(v4: media(.v4), v6: media(.v6), networks: networks)
+    }
+}
+
+extension ListenerID {
+    fileprivate static func next(in listeners: [Listener]) -> ListenerID {
+        ListenerID(UInt16(clamping: listeners.count))
     }
 }
 

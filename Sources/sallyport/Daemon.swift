@@ -16,12 +16,18 @@ final class Daemon {
     private let logger: Logger
     private let shardCount: Int
     private let ending: Mailbox<Void>?
+    private let advertiseInterval: ClosedRange<Duration>
 
     /// - Parameters:
     ///   - shards: How many signalling threads; by default one for every two processors.
     ///   - ending: What a message ends the run through; without it SIGTERM and SIGINT do, of which a process has one
     ///     handler only.
-    init(configuration: Configuration, logger: Logger, shards: Int? = nil, ending: Mailbox<Void>? = nil) {
+    ///   - advertiseInterval: How often the name of `outside.advertise` is looked up again, at most and at least.
+    init(
+        configuration: Configuration, logger: Logger, shards: Int? = nil, ending: Mailbox<Void>? = nil,
+        advertiseInterval: ClosedRange<Duration> = .seconds(5) ... .seconds(300)
+    ) {
+        self.advertiseInterval = advertiseInterval
         self.configuration = configuration
         self.logger = logger
         self.ending = ending
@@ -51,7 +57,10 @@ final class Daemon {
         let source = try StatusSource(
             on: loop, shards: mailboxes, workers: workers, settings: settings, callLimit: calls,
             connectionLimit: configuration.connectionCapacity(descriptors: descriptors))
+        let advertised = configuration.followAdvertisedName(
+            on: loop, every: advertiseInterval, telling: mailboxes, logger: logger)
         try serve(loop, source, calls: calls, descriptors: descriptors)
+        withExtendedLifetime(advertised) {}
         for shard in shards { shard.stop() }
         for shard in shards { shard.join() }
         workers.stop()

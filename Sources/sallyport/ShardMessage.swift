@@ -17,6 +17,8 @@ enum ShardMessage: Sendable {
     case connection(ConnectionNotice)
     /// What another shard, or the resolver of the configured trunks, learned.
     case directory(DirectoryUpdate)
+    /// What the name of `outside.advertise` stands for now.
+    case advertise([IPAddress])
     /// What a media worker reports.
     case relay(RelayEvent)
     /// Somebody wants to know how things are.

@@ -50,10 +50,10 @@ final class SignallingShard: TransportClient {
         core = ProxyCore(settings: settings, tokens: tokens, media: media, hash: .random())
         resolver = Resolver(on: loop)
         datagrams = try DatagramTransport(
-            loop: loop, listeners: settings.listeners, devices: sockets.devices, options: sockets.datagrams,
+            loop: loop, listeners: settings.sockets, devices: sockets.devices, options: sockets.datagrams,
             logger: logger, client: self)
         streams = try StreamTransport(
-            index: index, loop: loop, listeners: settings.listeners, devices: sockets.devices, options: sockets.streams,
+            index: index, loop: loop, listeners: settings.sockets, devices: sockets.devices, options: sockets.streams,
             links: links, logger: logger, client: self)
         try start(trunks: settings.trunks)
     }
@@ -119,6 +119,9 @@ final class SignallingShard: TransportClient {
         case .flowOpened(let flow): core.flowOpened(flow, at: loop.now)
         case .connection(let notice): streams?.note(notice)
         case .directory(let update): core.apply(update)
+        case .advertise(let addresses):
+            core.advertise(addresses)
+            media.anchor.advertise(addresses)
         case .relay(.silent(let session)): core.mediaSilent(session: session.value, at: loop.now)
         case .relay(.ended(let session, let reports)): log(session, reports)
         case .snapshot(let reply): reply.send(snapshot)

@@ -75,9 +75,8 @@ struct ConfigurationErrorTests {
                     + "edge.yaml:3:50: 'limits.connections_per_source': expected a number from 1 to 1000000, not 'none'"
             ),
             Mistake(
-                "inside: {addresses: [10.0.0.1], srtp: auto}\noutside: {addresses: [192.0.2.1], advertise: a.example}",
-                "edge.yaml:1:39: 'inside.srtp': 'srtp: auto' is not built yet\n"
-                    + "edge.yaml:2:35: 'outside.advertise' is not built yet"),
+                "inside: {addresses: [10.0.0.1], srtp: auto}\noutside: 192.0.2.1",
+                "edge.yaml:1:39: 'inside.srtp': 'srtp: auto' is not built yet"),
             .after(
                 "trunks:\n- name: a\n  domain: a.example\n  transport: tls\n  srtp: required\n  hide: yes\n  max_calls: 3\n",
                 """

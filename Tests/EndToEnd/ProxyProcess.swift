@@ -12,8 +12,8 @@ final class ProxyProcess {
     static let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         .appendingPathComponent("sallyport").path
 
-    /// Starts it with both output streams in the file `output`.
-    init(_ arguments: [String], output: String) throws {
+    /// Starts it, or another program, with both output streams in the file `output`.
+    init(_ arguments: [String], executable: String = executable, output: String) throws {
         self.output = output
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -28,12 +28,12 @@ final class ProxyProcess {
         sigemptyset(&none)
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        var words: [UnsafeMutablePointer<CChar>?] = ([Self.executable] + arguments).map { strdup($0) } + [nil]
+        var words: [UnsafeMutablePointer<CChar>?] = ([executable] + arguments).map { strdup($0) } + [nil]
         defer { for word in words { free(word) } }
         var pid = pid_t()
-        let code = posix_spawn(&pid, Self.executable, &actions, &attributes, &words, environ)
+        let code = posix_spawn(&pid, executable, &actions, &attributes, &words, environ)
         guard code == 0 else {
-            throw Failure(text: "cannot start \(Self.executable): \(String(cString: strerror(code)))")
+            throw Failure(text: "cannot start \(executable): \(String(cString: strerror(code)))")
         }
         self.pid = pid
     }
@@ -82,10 +82,12 @@ final class ProxyProcess {
     }
 
     /// Runs a command to its end.
-    static func run(_ arguments: [String]) throws -> (status: Int32?, output: String) {
+    static func run(
+        _ arguments: [String], executable: String = executable
+    ) throws -> (status: Int32?, output: String) {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("sallyport-\(UUID())").path
         defer { try? FileManager.default.removeItem(atPath: file) }
-        let process = try ProxyProcess(arguments, output: file)
+        let process = try ProxyProcess(arguments, executable: executable, output: file)
         let status = process.exitStatus(within: 30)
         return (status, process.text)
     }

@@ -35,7 +35,7 @@ extension Stage {
     func inboundCall(
         _ uri: String, callID: String = UUID().uuidString, _ place: SourceLocation = #_sourceLocation
     ) throws -> LiveCall {
-        let ends = (pbx: try MediaEnd(on: pbx.address.ip), itsp: try MediaEnd(on: itsp.address.ip))
+        let ends = (pbx: try pbx.media(), itsp: try itsp.media())
         itsp.send(
             """
             INVITE \(uri) SIP/2.0
@@ -60,7 +60,7 @@ extension Stage {
 
     /// A call of the PBX to a number of the ITSP, up to the ACK.
     func outboundCall(callID: String = UUID().uuidString) throws -> LiveCall {
-        let ends = (pbx: try MediaEnd(on: pbx.address.ip), itsp: try MediaEnd(on: itsp.address.ip))
+        let ends = (pbx: try pbx.media(), itsp: try itsp.media())
         pbx.send(
             """
             INVITE sip:18005551212@\(itsp.address)\(itsp.parameter) SIP/2.0

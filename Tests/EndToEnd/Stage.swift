@@ -19,6 +19,8 @@ final class Stage {
     let itsp: UserAgent
     let configuration: String
     private let network: UInt32
+    /// The host that the proxy is on, where that is not this one, and its addresses there.
+    private let edge: (host: NetworkNamespace, addresses: [IPAddress])?
     private var process: ProxyProcess?
 
     /// What addresses the proxy has.
@@ -38,6 +40,7 @@ final class Stage {
     ) throws {
         let network = 0x7f00_0000 | UInt32.random(in: 1...0xfffe) << 8
         self.network = network
+        edge = nil
         let port = UInt16.random(in: 3_000...4_900) * 2
         let low = UInt16.random(in: 10_000...19_000) & ~1
         ports = low...(low + 199)
@@ -65,6 +68,29 @@ final class Stage {
         try configuration.write(toFile: file, atomically: true, encoding: .utf8)
     }
 
+    /// A proxy on a host of its own, with the ends on theirs. `inside` and `outside` are what the ends are told.
+    init(
+        inside: SocketAddress, outside: SocketAddress, pbx: UserAgent, itsp: UserAgent, edge: NetworkNamespace,
+        addresses: [IPAddress], directory: String, configuration: String
+    ) throws {
+        network = 0
+        self.edge = (edge, addresses)
+        self.inside = inside
+        self.outside = outside
+        admin = SocketAddress(IPAddress(v4: 0x7f00_0001), 9060)
+        ports = 10_000...10_199
+        (self.pbx, self.itsp, self.directory) = (pbx, itsp, directory)
+        self.configuration =
+            configuration + """
+
+                media: {ports: 10000-10199}
+                state: \(directory)/state
+                log: {level: debug}
+
+                """
+        try self.configuration.write(toFile: file, atomically: true, encoding: .utf8)
+    }
+
     deinit {
         process?.kill(SIGKILL)
         try? FileManager.default.removeItem(atPath: directory)
@@ -79,9 +105,21 @@ final class Stage {
 
     @discardableResult
     func start() throws -> ProxyProcess {
-        let process = try ProxyProcess(["run", file], output: directory + "/log")
+        let log = directory + "/log"
+        guard let edge else {
+            let process = try ProxyProcess(["run", file], output: log)
+            self.process = process
+            try process.waitUntilReady(admin)
+            return process
+        }
+        // The kernel ends it with its host, should the test end before.
+        let words = ["--pdeathsig", "KILL", ProxyProcess.executable, "run", file]
+        let process = try edge.host.run { [admin] in
+            let process = try ProxyProcess(words, executable: "/usr/bin/setpriv", output: log)
+            try process.waitUntilReady(admin)
+            return process
+        }
         self.process = process
-        try process.waitUntilReady(admin)
         return process
     }
 
@@ -93,12 +131,14 @@ final class Stage {
 
     // MARK: Pages
 
-    func page(_ name: String) throws -> String {
-        String(decoding: try AdminClient(admin).page("/" + name), as: UTF8.self)
-    }
+    func page(_ name: String) throws -> String { String(decoding: try get("/" + name), as: UTF8.self) }
 
     func json<Page: Decodable>(_ name: String, as type: Page.Type = Page.self) throws -> Page {
-        try JSONDecoder().decode(type, from: Data(try AdminClient(admin).page("/\(name)?format=json")))
+        try JSONDecoder().decode(type, from: Data(try get("/\(name)?format=json")))
+    }
+
+    private func get(_ target: String) throws -> [UInt8] {
+        try edge?.host.run { [admin] in try AdminClient(admin).page(target) } ?? AdminClient(admin).page(target)
     }
 
     func calls() throws -> [CallSnapshot] { try json("calls") }
@@ -106,9 +146,18 @@ final class Stage {
 
     /// The media ports that anybody has bound, by the kernel's word.
     var boundMediaPorts: [SocketAddress] {
-        let table = PortsInUse.ofThisMachine()
-        return [inside.ip, outside.ip].flatMap { ip in ports.map { SocketAddress(ip, $0) } }
-            .filter { table.contains(.udp, $0) }
+        guard let edge else {
+            let table = PortsInUse.ofThisMachine()
+            return [inside.ip, outside.ip].flatMap { ip in ports.map { SocketAddress(ip, $0) } }
+                .filter { table.contains(.udp, $0) }
+        }
+        var table = PortsInUse()
+        for file in ["udp", "udp6"] {
+            let path = "/proc/thread-self/net/\(file)"
+            let text = try? edge.host.run { try String(contentsOfFile: path, encoding: .utf8) }
+            table.add(text ?? "", of: .udp)
+        }
+        return edge.addresses.flatMap { ip in ports.map { SocketAddress(ip, $0) } }.filter { table.contains(.udp, $0) }
     }
 
     /// Waits until no media port is bound and no call is left; nothing may have gone wrong until then.

@@ -6,6 +6,8 @@ import Testing
 final class UserAgent {
     let name: String
     let transport: TransportProtocol
+    /// The host that it is on, where that is not this one.
+    private let host: NetworkNamespace?
     private let peer: any Wire
     /// Datagrams that came before: a repeated one is a retransmission.
     private var seen: Set<[UInt8]> = []
@@ -18,10 +20,22 @@ final class UserAgent {
     /// What its URIs say of its transport.
     var parameter: String { transport == .udp ? "" : ";transport=\(transport)" }
 
-    init(_ name: String, at address: SocketAddress, over transport: TransportProtocol = .udp) throws {
+    init(
+        _ name: String, at address: SocketAddress, over transport: TransportProtocol = .udp,
+        on host: NetworkNamespace? = nil
+    ) throws {
         self.name = name
         self.transport = transport
-        peer = transport == .udp ? try LoopbackPeer(at: address) : try StreamPeer(at: address)
+        self.host = host
+        let open: () throws -> any Wire = {
+            transport == .udp ? try LoopbackPeer(at: address) : try StreamPeer(at: address)
+        }
+        peer = try host?.run(open) ?? open()
+    }
+
+    /// A new end for audio beside it.
+    func media() throws -> MediaEnd {
+        try host?.run { [address] in try MediaEnd(on: address.ip) } ?? MediaEnd(on: address.ip)
     }
 
     /// Sends a message that is written with plain line ends and without Content-Length.
@@ -30,7 +44,10 @@ final class UserAgent {
         let text = head.trimmingCharacters(in: .newlines) + type + "\nContent-Length: "
         let wire = { (text: String) in text.replacingOccurrences(of: "\n", with: "\r\n") }
         let octets = Array(wire(body).utf8)
-        peer.send(Array(wire(text).utf8) + Array("\(octets.count)\r\n\r\n".utf8) + octets, to: destination)
+        let message = Array(wire(text).utf8) + Array("\(octets.count)\r\n\r\n".utf8) + octets
+        guard let host else { return peer.send(message, to: destination) }
+        // It may open a connection.
+        _ = try? host.run { [peer] in peer.send(message, to: destination) }
     }
 
     /// A Via value for a new transaction.

@@ -25,6 +25,8 @@ final class ProxyHarness {
     /// Whether each message that leaves outside is scanned for inside addresses (design §3).
     var scansOutside = true
     private(set) var leaks: [String] = []
+    /// The one socket of a host on which both sides have the same address and port.
+    var sharedSocket: ListenerID?
 
     static func address(_ text: String) -> SocketAddress {
         SocketAddress(text) ?? SocketAddress(.unspecified(.v4), 0)
@@ -78,8 +80,9 @@ final class ProxyHarness {
     ) -> [Sent] {
         let source = source ?? (side == .inside ? Self.pbx : Self.itsp)
         let index: UInt16 = (side == .inside ? 0 : 1) + (source.ip.family == .v6 ? 2 : 0)
-        let common = index + (transport == .udp ? 0 : UInt16(Self.listeners.count))
-        core.receive(bytes, from: Flow(listener: ListenerID(listener ?? common), peer: source), at: now)
+        let common = ListenerID(index + (transport == .udp ? 0 : UInt16(Self.listeners.count)))
+        let id = listener.map { ListenerID($0) } ?? sharedSocket ?? common
+        core.receive(bytes, from: Flow(listener: id, peer: source), at: now)
         return drain()
     }
 
@@ -127,7 +130,11 @@ final class ProxyHarness {
             switch output {
             case .send(let bytes, let flow):
                 let listener = core.settings.listeners[Int(flow.listener.index)]
-                let side = listener.side
+                var side = listener.side
+                if let sharedSocket {
+                    #expect(flow.listener == sharedSocket)
+                    side = flow.peer.ip.isPrivate ? .inside : .outside
+                }
                 let message = Sent(
                     bytes: bytes, to: flow.peer, side: side, transport: listener.transport, from: listener.local)
                 if side == .outside, scansOutside, !message.insideAddresses.isEmpty {

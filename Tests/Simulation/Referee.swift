@@ -31,6 +31,14 @@ final class Referee {
         report(rule + (message.map { ": \($0.kind) \($0.callID) \($0.branch)" } ?? ""))
     }
 
+    /// The edge has forgotten all transactions.
+    func restart() {
+        servers = [:]
+        clients = [:]
+        acks = [:]
+        cause = nil
+    }
+
     // MARK: What comes in
 
     func received(_ message: SIPText, from source: SocketAddress, on side: Side, at now: Instant) {

@@ -136,6 +136,7 @@ extension ProxyCore {
     /// The next hop towards a party: by its route set or target (RFC 3261 §12.2.1.1), where that is an address of its
     /// side; else where its messages come from, as for a peer behind NAT.
     private func flow(to party: Call.Party, on side: Side, _ trunk: TrunkSettings?) -> Flow {
+        guard party.isRouteKnown else { return party.flow }
         let text = party.routes.first ?? party.target
         guard let value = NameAddress(0..<text.count, in: text), let uri = URI(value.uri, in: text),
             let ip = uri.address(in: text), isInside(ip) == (side == .inside), !isForbidden(ip),
@@ -146,7 +147,7 @@ extension ProxyCore {
         let address = SocketAddress(ip, uri.port ?? transport.defaultPort)
         let own = identities[party.flow.listener]?.trunk
         guard let listener = identities.listener(side, family: ip.family, transport: transport, trunk: own),
-            identities.side(of: address) == nil
+            !identities.isOurs(address)
         else { return party.flow }
         return Flow(listener: listener.id, peer: address)
     }

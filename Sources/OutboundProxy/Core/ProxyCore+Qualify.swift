@@ -49,7 +49,7 @@ extension ProxyCore {
     func send(_ probe: Qualification.Probe, at now: Instant) {
         let trunk = probe.qualification.trunk
         guard let flow = flow(to: probe.target, on: .outside, ofTrunk: trunk.name),
-            let listener = identities[flow.listener]
+            let listener = identities[flow.listener], listener.isAnnounced
         else { return }
         let branch = transactions.newBranch(loop: 0)
         let bytes = options(to: trunk, listener, branch: branch)

@@ -19,7 +19,7 @@ extension ProxyCore {
         let target = routes.strictTarget?.uri ?? arrival.message.requestURI
         guard let uri = URI(routes.next?.uri ?? target, in: bytes) else { return .refuse(400, "Malformed Route") }
         let isStrict = routes.next != nil && !uri.isLoose(in: bytes)
-        if routes.next == nil, identities.side(of: uri, in: bytes) != nil { return toOurselves(arrival, routes, uri) }
+        if routes.next == nil, identities.isOurs(uri, in: bytes) { return toOurselves(arrival, routes, uri) }
         if arrival.message.maxForwards == 0 { return .refuse(483, "Too Many Hops") }
         let known = arrival.message.isInDialog ? calls.call(of: arrival.message, from: .inside) : nil
         let trunk =
@@ -32,7 +32,7 @@ extension ProxyCore {
         }
         var egress = Side.outside
         if case .target(let target) = hop {
-            if identities.side(of: target.address) != nil { return .refuse(482, "Loop Detected") }
+            if identities.isOurs(target.address) { return .refuse(482, "Loop Detected") }
             if isInside(target.address.ip) { egress = .inside }
         }
         if egress == .inside, leadsOutside(routes, in: bytes) || known != nil {
@@ -44,16 +44,19 @@ extension ProxyCore {
             Forwarding(
                 uri: routes.strictTarget.map { Array(bytes[$0.uri]) }, nextHop: hop, egress: egress, routes: routes,
                 isStrict: isStrict, trunk: trunk.name, trunkSettings: trunk.settings,
-                port: routes.popped.last.flatMap { URI($0.uri, in: bytes) }.flatMap {
-                    identities.trunk(of: $0, in: bytes)
-                }
-                    ?? trunk.settings?.name, call: known?.call))
+                port: ownPort(along: routes, in: bytes) ?? trunk.settings?.name, call: known?.call))
+    }
+
+    /// The trunk whose port the dialog has, by our Record-Route for the outside.
+    private func ownPort(along routes: RouteProcessing, in bytes: [UInt8]) -> String? {
+        guard identities.hasTrunkPorts, let last = routes.popped.last else { return nil }
+        return URI(last.uri, in: bytes).flatMap { identities.trunk(of: $0, in: bytes) }
     }
 
     /// Whether the route that came to us goes on outside, by our own Record-Route for that side.
     private func leadsOutside(_ routes: RouteProcessing, in bytes: [UInt8]) -> Bool {
         guard let last = routes.popped.last, let uri = URI(last.uri, in: bytes) else { return false }
-        return identities.side(of: uri, in: bytes) == .outside
+        return identities.side(of: uri, in: bytes, as: .inside) == .outside
     }
 
     /// From inside, to a URI that names us: a Contact of ours that came back, a question to ourselves, or nothing.
@@ -90,7 +93,8 @@ extension ProxyCore {
         // Some trunks call a number at their own domain: that means us too, since nothing goes back outside.
         let host = message.bytes.text(uri.host).lowercased()
         let isTrunks = host == restored?.domain || trunk?.names.contains(host) ?? false
-        guard identities.side(of: uri, in: message.bytes) == .outside || isTrunks, routes.next == nil else {
+        guard identities.side(of: uri, in: message.bytes, as: .outside) == .outside || isTrunks, routes.next == nil
+        else {
             return .refuse(403, "Relaying Denied")
         }
         if message.method == .options, restored == nil, uri.userInfo == nil || message.maxForwards == 0 {
@@ -112,7 +116,8 @@ extension ProxyCore {
     /// once a second; whatever else it sends is dropped.
     private func fromStranger(_ arrival: Arrival, _ uri: URI) -> Verdict {
         let message = arrival.message
-        guard message.defect == nil, message.method != .ack, identities.side(of: uri, in: message.bytes) == .outside,
+        guard message.defect == nil, message.method != .ack,
+            identities.side(of: uri, in: message.bytes, as: .outside) == .outside,
             uri.parameters.first(ContactMapping.parameter, in: message.bytes) == nil,
             contacts.token(in: uri, message.bytes) == nil, !message.has(.route),
             strangerAnswers.take(arrival.flow.peer.ip, at: arrival.now)
@@ -145,12 +150,12 @@ extension ProxyCore {
         }
         if target == nil, let routePeer {
             target =
-                identities.side(of: uri, in: message.bytes) == nil
+                !identities.isOurs(uri, in: message.bytes)
                 ? contacts.unchanged(uri, in: message, at: routePeer)
                 : contacts.restored(uri, in: message, at: routePeer)
         }
-        if target?.isNamed == true {
-            target?.hop = known.map { .flow($0.call[.inside].flow) } ?? routePeer.map { .target($0) }
+        if let home = known.map({ .flow($0.call[.inside].flow) }) ?? routePeer.map({ Forwarding.NextHop.target($0) }) {
+            target?.home = home
         }
         guard let target else {
             return trunk == nil ? .drop(\.droppedUnadmitted) : .refuse(481, "Call/Transaction Does Not Exist")
@@ -199,15 +204,27 @@ extension ProxyCore {
         return .forward(forwarding)
     }
 
-    /// Where a target is. A name is followed: the PBX itself wrote it, or the configuration did.
+    /// Where a target is. A name is followed when there is nothing else: the PBX itself wrote it, or the configuration.
     private func insideHop(to target: RestoredTarget) throws(Refusal) -> Forwarding.NextHop {
         guard let uri = URI(0..<target.uri.count, in: target.uri) else {
             throw Refusal(status: 400, reason: "Malformed Route")
         }
         var hop = try nextHop(of: uri, in: target.uri, on: .inside, nil).get()
-        if let known = target.hop { hop = known }
+        if let known = target.hop {
+            hop = known
+        } else if case .name(let query) = hop, let home = target.home {
+            hop = Self.hop(home, of: query)
+        }
         if let address = hop.address { try checkInside(address) }
         return hop
+    }
+
+    /// Where the host of a name that only the inside knows is, by the transport that the URI asks for.
+    private static func hop(_ home: Forwarding.NextHop, of query: LocationQuery) -> Forwarding.NextHop {
+        guard case .target(let target) = home, let transport = query.transport, transport != target.transport else {
+            return home
+        }
+        return .target(Target(transport, SocketAddress(target.address.ip, query.port ?? transport.defaultPort)))
     }
 
     /// Where the sender's next Route leads: only where the dialog goes by anyway.
@@ -225,7 +242,7 @@ extension ProxyCore {
     }
 
     private func checkInside(_ address: SocketAddress) throws(Refusal) {
-        guard isInside(address.ip), identities.side(of: address) == nil else {
+        guard isInside(address.ip), !identities.isOurs(address) else {
             throw Refusal(status: 403, reason: "Relaying Denied")
         }
     }
@@ -272,7 +289,8 @@ extension ProxyCore {
             return .failure(Refusal(status: 503, reason: "No \(transport.viaName) Transport"))
         }
         if let address {
-            return .success(.target(Target(transport, SocketAddress(address, uri.port ?? transport.defaultPort))))
+            return .success(
+                .target(Target(transport, SocketAddress(address.unmapped, uri.port ?? transport.defaultPort))))
         }
         var name = bytes.text(host).lowercased()
         if name.last == "." { name.removeLast() }

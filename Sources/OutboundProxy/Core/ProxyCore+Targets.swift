@@ -58,7 +58,7 @@ extension ProxyCore {
 
     /// A name must not lead where an address would not be followed.
     func isAllowed(_ address: SocketAddress, on side: Side) -> Bool {
-        side == .inside || !isInside(address.ip) && identities.side(of: address) == nil
+        side == .inside || !isInside(address.ip) && !identities.isOurs(address)
     }
 
     // MARK: Order

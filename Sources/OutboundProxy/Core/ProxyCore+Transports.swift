@@ -7,7 +7,10 @@ extension ProxyCore {
     /// Whether who is at that address may have more connections and memory than a stranger: a host inside, an ITSP of
     /// ours, the peer of a call.
     public func isKnown(_ address: IPAddress, on listener: ListenerID, at now: Instant) -> Bool {
-        guard let listener = identities[listener] else { return false }
+        guard let listener = identities[sided(Flow(listener: listener, peer: SocketAddress(address, 0))).listener]
+        else {
+            return false
+        }
         return listener.side == .inside ? isInside(address) : isKnown(address, at: now)
     }
 
@@ -15,6 +18,7 @@ extension ProxyCore {
     /// answered, before its connection is closed.
     public func refuse(_ head: [UInt8], _ status: Int, _ reason: String, from flow: Flow, at now: Instant) {
         counters.messagesIn += 1
+        let flow = sided(flow)
         guard let listener = identities[flow.listener], let message = try? MessageParser.parse(datagram: head),
             message.isRequest, message.method != .ack, !message.callID.isEmpty, message.has(.cSeq), message.has(.from),
             message.has(.to)
@@ -39,6 +43,6 @@ extension ProxyCore {
             return
         }
         counters.keepAlives += 1
-        outputs.append(.send(request.response(to: flow.peer), flow))
+        outputs.append(.send(request.response(to: flow.peer), identities.carrier(of: flow)))
     }
 }

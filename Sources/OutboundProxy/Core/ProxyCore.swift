@@ -7,7 +7,7 @@ import SIP
 /// and asks for ``nextDeadline``. All messages of a Call-ID come to the same shard, so nothing here is shared.
 public final class ProxyCore {
     let settings: ProxySettings
-    let identities: Identities
+    private(set) var identities: Identities
     let media: any MediaAnchoring
     let inside: InsideAddresses
     let contacts: ContactMapping
@@ -58,7 +58,7 @@ public final class ProxyCore {
     public init(settings: ProxySettings, tokens: TokenCodec, media: any MediaAnchoring, hash: KeyedHash) {
         self.settings = settings
         self.media = media
-        identities = Identities(settings.listeners)
+        identities = Identities(settings.listeners, name: settings.advertisedName)
         inside = InsideAddresses(settings)
         contacts = ContactMapping(codec: tokens, inside: inside)
         transactions = TransactionTable(hash: hash)
@@ -74,6 +74,7 @@ public final class ProxyCore {
     /// A datagram has come.
     public func receive(_ bytes: [UInt8], from flow: Flow, at now: Instant) {
         counters.messagesIn += 1
+        let flow = sided(flow)
         guard let listener = identities[flow.listener] else { return }
         if listener.side == .outside, !isResponse(bytes), !isKnown(flow.peer.ip, at: now),
             !strangers.take(flow.peer.ip, at: now)
@@ -168,10 +169,15 @@ public final class ProxyCore {
     /// The transport refused to send to the flow (RFC 3261 §17.1.4).
     public func transportFailed(_ flow: Flow, at now: Instant) {
         counters.transportErrors += 1
+        let flow = sided(flow)
         noteFailure(flow, at: now)
         openingFailed(Flow(listener: flow.listener, peer: flow.peer), at: now)
         for transaction in transactions.clients(on: flow) { failTransport(of: transaction, at: now) }
     }
+
+    /// What the name of `outside.advertise` stands for now, at most one address of each family. New messages name these;
+    /// what names earlier ones still reaches us. Before the first of them nothing that would name us can leave.
+    public func advertise(_ addresses: [IPAddress]) { identities.advertise(addresses) }
 
     /// When ``handleTimeout(at:)`` wants to be called.
     public var nextDeadline: Instant? { timers.next }
@@ -223,7 +229,19 @@ public final class ProxyCore {
             counters.largeMessages += 1
         }
         counters.messagesOut += 1
-        outputs.append(.send(bytes, flow))
+        outputs.append(.send(bytes, identities.carrier(of: flow)))
+    }
+
+    /// The flow on the listener of its peer's side, where both sides share a socket: the one case in which a source
+    /// address decides (design §3). Addresses that merely carry an inside one are outside, and refused there.
+    func sided(_ flow: Flow) -> Flow {
+        guard identities.hasSharedSockets else { return flow }
+        let ip = flow.peer.ip
+        let isInside =
+            settings.insideNetworks.contains { $0.contains(ip) } || settings.pbxs.contains { IPAddress($0.host) == ip }
+        var flow = flow
+        flow.listener = identities.listener(at: flow.listener, of: isInside ? .inside : .outside)
+        return flow
     }
 
     func schedule(_ transaction: ServerTransaction) {

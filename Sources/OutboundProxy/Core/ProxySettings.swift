@@ -9,15 +9,25 @@ public struct Listener: Hashable, Sendable {
     /// Where the socket is bound.
     public let local: SocketAddress
     /// What Via, Record-Route and Contact say: the local address, or what NAT makes of it.
-    public let advertised: SocketAddress
+    public internal(set) var advertised: SocketAddress {
+        didSet { hostPort = Array(advertised.description.utf8) }
+    }
+    /// Whether ``advertised`` is known: not until the name that stands for it has an address. Before, nothing that names
+    /// the listener can leave.
+    public internal(set) var isAnnounced: Bool
+    /// The listener whose socket carries this one's messages: another one's where both sides are on one address, port
+    /// and transport, and only the source of a message tells them apart.
+    public let socket: ListenerID
     /// The trunk that alone has this port (design §10: `source_port`).
     public let trunk: String?
     /// ``advertised`` as it is written into messages: host, colon, port.
-    let hostPort: [UInt8]
+    private(set) var hostPort: [UInt8]
+    /// Whether a listener of the other side says the same of itself, so that a Record-Route has to name the side.
+    var isAmbiguous = false
 
     public init(
         id: ListenerID, side: Side, transport: TransportProtocol, local: SocketAddress,
-        advertised: SocketAddress? = nil, trunk: String? = nil
+        advertised: SocketAddress? = nil, isAnnounced: Bool = true, socket: ListenerID? = nil, trunk: String? = nil
     ) {
         self.id = id
         self.trunk = trunk
@@ -25,6 +35,8 @@ public struct Listener: Hashable, Sendable {
         self.transport = transport
         self.local = local
         self.advertised = advertised ?? local
+        self.isAnnounced = isAnnounced
+        self.socket = socket ?? id
         hostPort = Array(self.advertised.description.utf8)
     }
 }
@@ -96,7 +108,10 @@ public struct TrunkSettings: Hashable, Sendable {
 
 /// Everything that decides what the proxy does.
 public struct ProxySettings: Sendable {
+    /// Those that share another's socket come last.
     public var listeners: [Listener]
+    /// What `outside.advertise` calls us, where that is a name: URIs with it are ours.
+    public var advertisedName: String?
     /// Who may call out.
     public var insideNetworks: [IPNetwork]
     public var pbxs: [PBXSettings]
@@ -133,4 +148,13 @@ public struct ProxySettings: Sendable {
         self.maximumCalls = maximumCalls
         self.strangerRate = strangerRate
     }
+
+    /// The trunk of an account: the configured one, or the domain itself.
+    public func trunkName(domain: String, user: String) -> String {
+        let accounts = trunks.filter { $0.domain == domain }
+        return (accounts.first { $0.user == user } ?? accounts.first { $0.user == nil })?.name ?? domain
+    }
+
+    /// The listeners that have a socket of their own, each at the place that its number says.
+    public var sockets: [Listener] { listeners.filter { $0.socket == $0.id } }
 }

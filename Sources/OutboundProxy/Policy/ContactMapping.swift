@@ -8,23 +8,17 @@ struct RestoredTarget {
     /// The domain and user of the registration that the token belongs to.
     var domain: String?
     var user: String?
-    /// Where it is, when the URI does not say so or is not to be followed.
+    /// Where it is, when the URI is not to be followed.
     var hop: Forwarding.NextHop?
+    /// Where it is when the URI has only a name to tell: the inside has names that DNS does not know.
+    var home: Forwarding.NextHop?
 }
 
 extension RestoredTarget {
-    /// The Contact of a binding; one that is written as a name is where the PBX's REGISTER came from.
+    /// The Contact of a binding; the PBX is where its REGISTER came from.
     init(_ binding: Binding, uri: [UInt8]) {
-        self.init(uri: uri, domain: binding.domain, user: binding.user)
-        guard let parts = URI(0..<uri.count, in: uri), parts.address(in: uri) == nil else { return }
-        let transport = parts.scheme == .sips ? .tls : parts.transport(in: uri) ?? .udp
-        let port = transport == .udp ? binding.pbx.port : parts.port ?? transport.defaultPort
-        hop = .target(Target(transport, SocketAddress(binding.pbx.ip, port)))
-    }
-
-    /// Whether there is nothing but a name to go by.
-    var isNamed: Bool {
-        hop == nil && URI(0..<uri.count, in: uri).map { $0.address(in: uri) == nil } ?? false
+        self.init(
+            uri: uri, domain: binding.domain, user: binding.user, home: .target(Target(.udp, binding.pbx)))
     }
 }
 
@@ -147,6 +141,9 @@ struct ContactMapping {
         appendAddress(of: listener, to: &out)
         out.append(contentsOf: ";lr".utf8)
         if isDouble { out.append(contentsOf: ";r2=on".utf8) }
+        if listener.isAmbiguous {
+            out.append(contentsOf: listener.side == .inside ? ";side=inside".utf8 : ";side=outside".utf8)
+        }
         if let inner, let token = codec.token(for: .route(inner), callID: callID) { append(token: token, to: &out) }
         out.append(UInt8(ascii: ">"))
         return out
@@ -284,7 +281,7 @@ struct ContactMapping {
         var unlisted = sent
         for range in response.values(.contact) {
             guard let value = NameAddress(range, in: bytes), let uri = URI(value.uri, in: bytes),
-                identities.side(of: uri, in: bytes) == .outside
+                identities.side(of: uri, in: bytes, as: .outside) == .outside
             else { continue }
             let token = token(in: uri, bytes)
             let place = unlisted.firstIndex { contact in
@@ -324,7 +321,7 @@ struct ContactMapping {
     // MARK: The user rule
 
     /// Parameters that are about the way to us, or would lead elsewhere.
-    private static let ours: [StaticString] = ["sp", "transport", "maddr", "ttl", "lr", "r2"]
+    private static let ours: [StaticString] = ["sp", "transport", "maddr", "ttl", "lr", "r2", "side"]
 
     /// `original`, but with the user of `uri` where the ITSP put another one there; parameters that the ITSP added are
     /// kept behind the original's.

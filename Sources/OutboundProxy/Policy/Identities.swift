@@ -3,10 +3,17 @@ import SIP
 
 /// Our own addresses: which URIs name us, and which listener speaks for a side.
 struct Identities {
-    let listeners: [Listener]
-    /// Places in ``listeners``.
-    private let ours: [SocketAddress: Int]
-    private let hasTrunkPorts: Bool
+    private(set) var listeners: [Listener]
+    /// Who of us is at an address; by any transport.
+    private var ours: [SocketAddress: Tenancy] = [:]
+    /// The trunks that have a port of their own, by its addresses.
+    private var trunkPorts: [SocketAddress: String] = [:]
+    /// Addresses that the outside had before the present one, the latest last: dialogs still name them.
+    private var former: [IPAddress] = []
+    /// What the configuration calls the outside (`outside.advertise`), where that is a name; in lower case.
+    private let name: [UInt8]?
+    /// Whether two listeners share a socket anywhere.
+    let hasSharedSockets: Bool
     /// By side and demanded transport: see ``reach(_:_:)``.
     private let reaches: [Reach]
 
@@ -16,45 +23,132 @@ struct Identities {
         let families: [IPAddress.Family]
     }
 
-    init(_ listeners: [Listener]) {
+    private enum Tenancy: Equatable {
+        case one(Side)
+        /// A one-armed host: the port is no help, so the URI or the context has to tell.
+        case both
+    }
+
+    /// How many addresses of the past are still ours, of each family.
+    private static let mostFormer = 4
+
+    init(_ listeners: [Listener], name: String? = nil) {
         self.listeners = listeners
-        hasTrunkPorts = listeners.contains { $0.trunk != nil }
-        var ours: [SocketAddress: Int] = [:]
-        for (place, listener) in listeners.enumerated() {
-            ours[listener.local] = place
-            ours[listener.advertised] = place
-        }
-        self.ours = ours
+        self.name = name.map { Array($0.utf8) }
+        hasSharedSockets = listeners.contains { $0.socket != $0.id }
         reaches = Side.allCases.flatMap { side in
             Self.demands.map { Self.reach(listeners.filter { $0.side == side && $0.trunk == nil }, $0) }
         }
+        index()
     }
 
     subscript(id: ListenerID) -> Listener? {
         listeners.indices.contains(Int(id.index)) ? listeners[Int(id.index)] : nil
     }
 
+    // MARK: Changing
+
+    /// The outside is known by these addresses from now on, at most one of each family; a family that has none here
+    /// stays as it was. Those that it was known by are still ours.
+    mutating func advertise(_ addresses: [IPAddress]) {
+        for place in listeners.indices where listeners[place].side == .outside {
+            let listener = listeners[place]
+            listeners[place].isAnnounced = true
+            guard let address = addresses.first(where: { $0.family == listener.local.ip.family }),
+                address != listener.advertised.ip
+            else { continue }
+            if listener.isAnnounced, listener.advertised.ip != listener.local.ip { remember(listener.advertised.ip) }
+            listeners[place].advertised.ip = address
+        }
+        former.removeAll { address in listeners.contains { $0.side == .outside && $0.advertised.ip == address } }
+        index()
+    }
+
+    private mutating func remember(_ address: IPAddress) {
+        former.removeAll { $0 == address }
+        former.append(address)
+        guard former.count(where: { $0.family == address.family }) > Self.mostFormer,
+            let oldest = former.firstIndex(where: { $0.family == address.family })
+        else { return }
+        former.remove(at: oldest)
+    }
+
+    private mutating func index() {
+        ours = [:]
+        trunkPorts = [:]
+        for listener in listeners {
+            note(listener.local, listener.side)
+            if let trunk = listener.trunk {
+                (trunkPorts[listener.local], trunkPorts[listener.advertised]) = (trunk, trunk)
+            }
+            if listener.isAnnounced { note(listener.advertised, listener.side) }
+            guard listener.side == .outside else { continue }
+            for address in former where address.family == listener.local.ip.family {
+                note(SocketAddress(address, listener.local.port), .outside)
+            }
+        }
+        for place in listeners.indices {
+            let listener = listeners[place]
+            listeners[place].isAmbiguous = listeners.contains {
+                $0.side != listener.side && $0.transport == listener.transport && $0.advertised == listener.advertised
+            }
+        }
+    }
+
+    private mutating func note(_ address: SocketAddress, _ side: Side) {
+        ours[address] = ours[address].map { $0 == .one(side) ? $0 : .both } ?? .one(side)
+    }
+
+    // MARK: Whose address it is
+
     /// The side whose identity the URI names; nil when it is not ours. Without a port the URI means the default one.
-    func side(of uri: URI, in bytes: [UInt8]) -> Side? { place(of: uri, in: bytes).map { listeners[$0].side } }
+    /// Where both sides have the address, the URI's marker or transport decides, else it is `context`.
+    func side(of uri: URI, in bytes: [UInt8], as context: Side) -> Side? {
+        guard uri.scheme == .sip || uri.scheme == .sips else { return nil }
+        let transport = uri.transport(in: bytes)
+        let port = uri.port ?? (uri.scheme == .sips ? 5061 : transport?.defaultPort ?? 5060)
+        guard let ip = uri.address(in: bytes) else { return isName(uri.host, in: bytes, port) ? .outside : nil }
+        let address = SocketAddress(ip.unmapped, port)
+        switch ours[address] {
+        case nil: return nil
+        case .one(let side)?: return side
+        case .both?:
+            if let marker = uri.parameters.first(Self.marker, in: bytes)?.value {
+                return bytes.equals(marker, ignoringCase: "inside") ? .inside : .outside
+            }
+            let sides = Set(listeners.filter { $0.isAt(address) && $0.transport == transport ?? .udp }.map(\.side))
+            return sides.count == 1 ? sides.first : context
+        }
+    }
+
+    /// Whether any trunk has a port of its own.
+    var hasTrunkPorts: Bool { !trunkPorts.isEmpty }
 
     /// The trunk whose own port the URI names.
     func trunk(of uri: URI, in bytes: [UInt8]) -> String? {
-        hasTrunkPorts ? place(of: uri, in: bytes).flatMap { listeners[$0].trunk } : nil
+        guard !trunkPorts.isEmpty, let ip = uri.address(in: bytes), let port = uri.port else { return nil }
+        return trunkPorts[SocketAddress(ip.unmapped, port)]
     }
 
-    private func place(of uri: URI, in bytes: [UInt8]) -> Int? {
-        guard uri.scheme == .sip || uri.scheme == .sips, let address = uri.address(in: bytes) else { return nil }
-        let port = uri.port ?? (uri.scheme == .sips ? 5061 : uri.transport(in: bytes)?.defaultPort ?? 5060)
-        return ours[SocketAddress(address, port)]
+    private func isName(_ host: Range<Int>, in bytes: [UInt8], _ port: UInt16) -> Bool {
+        guard let name, host.count == name.count else { return false }
+        return bytes[host].lazy.map(\.lowercased).elementsEqual(name)
+            && listeners.contains { $0.side == .outside && $0.local.port == port }
     }
 
-    /// The side whose identity the address is.
-    func side(of address: SocketAddress) -> Side? { ours[address].map { listeners[$0].side } }
+    /// The URI parameter of a Record-Route whose address both sides have.
+    static let marker: StaticString = "side"
+
+    /// Whether the URI names us.
+    func isOurs(_ uri: URI, in bytes: [UInt8]) -> Bool { side(of: uri, in: bytes, as: .inside) != nil }
+
+    /// Whether the address is one of ours.
+    func isOurs(_ address: SocketAddress) -> Bool { ours[SocketAddress(address.ip.unmapped, address.port)] != nil }
 
     /// Whether a Via value is one of ours.
     func isOurs(_ via: Via, in bytes: [UInt8]) -> Bool {
         guard let address = via.address(in: bytes) else { return false }
-        return ours[SocketAddress(address, via.port ?? 5060)] != nil
+        return isOurs(SocketAddress(address, via.port ?? 5060))
     }
 
     /// Whether we speak the transport anywhere.
@@ -78,6 +172,8 @@ struct Identities {
         return Reach(transports: transports, families: families)
     }
 
+    // MARK: Listeners
+
     /// The listener that sends to addresses of that family: the trunk's own, where it has one.
     func listener(
         _ side: Side, family: IPAddress.Family, transport: TransportProtocol, trunk: String? = nil
@@ -87,7 +183,22 @@ struct Identities {
                 $0.side == side && $0.transport == transport && $0.local.ip.family == family && $0.trunk == trunk
             }
         }
-        guard hasTrunkPorts, let trunk else { return first(of: nil) }
+        guard !trunkPorts.isEmpty, let trunk else { return first(of: nil) }
         return first(of: trunk) ?? first(of: nil)
     }
+
+    /// The listener of `side` that a message belongs to, which came to the socket of `id`.
+    func listener(at id: ListenerID, of side: Side) -> ListenerID {
+        listeners.first { $0.socket == id && $0.side == side }?.id ?? id
+    }
+
+    /// The flow as the owner of its socket knows it.
+    func carrier(of flow: Flow) -> Flow {
+        guard hasSharedSockets, let listener = self[flow.listener] else { return flow }
+        return Flow(listener: listener.socket, peer: flow.peer, connection: flow.connection)
+    }
+}
+
+extension Listener {
+    fileprivate func isAt(_ address: SocketAddress) -> Bool { local == address || advertised == address }
 }

@@ -30,7 +30,7 @@ struct RouteProcessing {
             values.removeLast()
         }
         for (index, value) in values.enumerated() {
-            guard let uri = URI(value.uri, in: request.bytes), identities.side(of: uri, in: request.bytes) != nil else {
+            guard let uri = URI(value.uri, in: request.bytes), identities.isOurs(uri, in: request.bytes) else {
                 next = value
                 beyond = values[index...].map(\.range)
                 return
@@ -45,11 +45,11 @@ struct RouteProcessing {
         _ request: Message, _ values: [NameAddress], _ identities: Identities
     ) -> Bool {
         guard let uri = URI(request.requestURI, in: request.bytes), uri.userInfo == nil,
-            identities.side(of: uri, in: request.bytes) != nil, let last = values.last
+            identities.isOurs(uri, in: request.bytes), let last = values.last
         else { return false }
         guard !uri.isLoose(in: request.bytes) else { return true }
         guard let target = URI(last.uri, in: request.bytes) else { return true }
-        return identities.side(of: target, in: request.bytes) == nil
+        return !identities.isOurs(target, in: request.bytes)
     }
 
     /// Records the edits: our Routes go, the last one too where it became the Request-URI.

@@ -60,7 +60,7 @@ struct ForwardedCopy {
 
     private func isOurs(_ range: Range<Int>, _ bytes: [UInt8]) -> Bool {
         guard let value = NameAddress(range, in: bytes), let uri = URI(value.uri, in: bytes) else { return false }
-        return Self.identities.side(of: uri, in: bytes) != nil
+        return Self.identities.isOurs(uri, in: bytes)
     }
 
     private func routes(_ field: HeaderField, _ bytes: [UInt8]) -> [Range<Int>] {
