@@ -141,7 +141,8 @@ extension ProxyCore {
         // A target is a URI alone: its parameters are its own.
         let whole = 0..<text.count
         let range = party.routes.isEmpty ? whole : NameAddress(whole, in: text)?.uri ?? whole
-        guard let uri = URI(range, in: text), let ip = uri.address(in: text), isInside(ip) == (side == .inside), !isForbidden(ip),
+        guard let uri = URI(range, in: text), let ip = uri.address(in: text), isInside(ip) == (side == .inside),
+            !isForbidden(ip),
             ip.isPrivate == party.flow.peer.ip.isPrivate
         else { return party.flow }
         let demanded = uri.demandedTransport(in: text) ?? (side == .outside ? trunk?.transport : nil)

@@ -282,16 +282,14 @@ extension ProxyCore {
         let demanded = uri.demandedTransport(in: bytes) ?? trunk?.transport
         // RFC 3263 §4: maddr is where it goes.
         let host = uri.parameters.first("maddr", in: bytes)?.value ?? uri.host
-        let address = HostText.address(host, in: bytes)
         let transport = demanded ?? .udp
-        let reach = identities.reach(side, demanded)
-        guard address == nil ? !reach.transports.isEmpty : identities.speaks(transport) else {
-            return .failure(Refusal(status: 503, reason: "No \(transport.viaName) Transport"))
-        }
-        if let address {
+        if let address = HostText.address(host, in: bytes) {
+            guard identities.speaks(transport) else { return .failure(Refusal(lacking: transport)) }
             return .success(
                 .target(Target(transport, SocketAddress(address.unmapped, uri.port ?? transport.defaultPort))))
         }
+        let reach = identities.reach(side, demanded)
+        guard !reach.transports.isEmpty else { return .failure(Refusal(lacking: transport)) }
         var name = bytes.text(host).lowercased()
         if name.last == "." { name.removeLast() }
         return .success(
@@ -299,6 +297,13 @@ extension ProxyCore {
                 LocationQuery(
                     host: name, port: uri.port, transport: demanded, isSecure: uri.scheme == .sips,
                     transports: reach.transports, families: reach.families)))
+    }
+}
+
+extension Refusal {
+    /// We don't speak the transport.
+    fileprivate init(lacking transport: TransportProtocol) {
+        self.init(status: 503, reason: "No \(transport.viaName) Transport")
     }
 }
 
