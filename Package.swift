@@ -47,7 +47,8 @@ let package = Package(
         // The outside world.
         .target(name: "Reactor", dependencies: ["CEvent", "CShims", "NetworkTypes"], swiftSettings: strict),
         .target(
-            name: "Resolver", dependencies: ["CAres", "DNS", "NetworkTypes", "Reactor"], swiftSettings: strict),
+            name: "Resolver", dependencies: ["CAres", "CShims", "DNS", "NetworkTypes", "Reactor"], swiftSettings: strict
+        ),
         .target(
             name: "Config",
             dependencies: ["NetworkTypes", .product(name: "Yams", package: "Yams")],

@@ -75,7 +75,7 @@ struct Locator {
         for transport in query.candidates {
             if let service = name.prefixed(by: transport.serviceLabels) { pass.prepare(.srv, of: service) }
         }
-        for family in query.families { pass.prepare(family == .v4 ? .a : .aaaa, of: name) }
+        pass.prepareAddresses(of: name, query.families)
     }
 
     /// NAPTR: order, then preference; the order decides, not what we would like better. Equal ones go by ours.
@@ -124,6 +124,9 @@ struct Locator {
         case .absent, .failed: break
         case .found(let services):
             if services.allSatisfy({ $0.target == .root }) { denied.insert(transport) }
+            for service in services where service.target != .root {
+                pass.prepareAddresses(of: service.target, query.families)
+            }
             let groups = Dictionary(grouping: services.filter { $0.target != .root && $0.port != 0 }, by: \.priority)
             for (_, group) in groups.sorted(by: { $0.key < $1.key }) where !isBlocked {
                 append(group, over: transport)

@@ -81,6 +81,18 @@ import Testing
         #expect(byes[1].values(.route) == ["<sip:203.0.113.10;lr>"])
     }
 
+    @Test func `the call that an ITSP's proxy brought back is ended by the same way`() throws {
+        var (proxy, call) = try takenOver()
+        let offer = try #require(
+            proxy.receive(call.itsp.request("INVITE", body: CallTexts.sdpOutside), on: .outside).first)
+        proxy.receive(
+            CallTexts.response(200, "OK", to: offer, contact: call.pbx.contact, body: CallTexts.sdpInside),
+            on: .inside)
+        proxy.core.mediaSilent(session: 1, at: proxy.now)
+        let bye = try #require(proxy.drain().first { $0.side == .outside })
+        #expect(bye.requestURI == "sip:tone@203.0.113.11:5060" && bye.to == ProxyHarness.itsp)
+    }
+
     @Test func `an ITSP that takes the parameters from the Request-URI: our Route's token leads to the PBX`() throws {
         var (proxy, call) = try takenOver()
         call.itsp.target = "sip:asterisk@203.0.113.1:5060"

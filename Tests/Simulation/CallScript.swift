@@ -40,7 +40,7 @@ struct CallScript {
     let number: Int
     let isFromInside: Bool
     let node: Int
-    let target: Target
+    private(set) var target: Target
     let start: Duration
     var isLateOffer = false
     var hasVideo = false
@@ -102,6 +102,14 @@ struct CallScript {
         }
     }
 
+    /// Goes to the ITSP by its name, and whoever gets it says so: what comes of it hangs on nothing but who is alive.
+    mutating func goByName() {
+        guard isFromInside else { return }
+        target = .name
+        sendsTrying = true
+        if final == .silent { final = .answer }
+    }
+
     private static func final(_ random: inout SeededRandom) -> Final {
         switch random.number(0...19) {
         case 0...12: .answer
@@ -119,9 +127,12 @@ final class CallRecord {
     /// The status that the caller got; 0 when it gave up waiting.
     var final: Int?
     var started: Instant?
+    var finished: Instant?
     var cancelled: Instant?
     var answered: Instant?
     var arrived: Instant?
+    /// When both ends had left.
+    private(set) var ended: Instant?
     private(set) var callerOver: String?
     private(set) var calleeOver: String?
     var callerConfirmed = false
@@ -129,6 +140,8 @@ final class CallRecord {
     var acknowledged = 0
     /// 2xx of which no ACK came.
     var silences = 0
+    /// The nodes that have had the call's INVITE, in order.
+    var takenBy: [String] = []
     var packetsToCaller = 0
     var packetsToCallee = 0
     private(set) var endedByEdge: Instant?
@@ -136,6 +149,7 @@ final class CallRecord {
     init(_ script: CallScript) { self.script = script }
 
     func over(isCaller: Bool, _ how: String, at now: Instant) {
+        ended = now
         if isCaller { callerOver = callerOver ?? how } else { calleeOver = calleeOver ?? how }
     }
 
@@ -147,6 +161,31 @@ final class CallRecord {
 // MARK: What must have become of it
 
 extension CallRecord {
+    /// What is wrong with a call that was answered before the edge restarted, and whose ends hang up by themselves.
+    func faultsAfterRestart(at restart: Instant) -> [String] {
+        guard let answered, answered + .seconds(2) < restart, acknowledged > 0, script.ending != .nobody,
+            callerConfirmed, calleeConfirmed, script.forks == 1
+        else { return [] }
+        var faults: [String] = []
+        if callerOver == nil { faults.append("the caller's dialog is still there after a restart") }
+        if calleeOver == nil { faults.append("the callee's dialog is still there after a restart") }
+        return faults
+    }
+
+    /// What is wrong with a call to a name of which one target is always alive. What is in flight when a host dies may
+    /// fail.
+    func faultsOfFailover(hasDeath: (Instant, Instant) -> Bool) -> [String] {
+        guard script.isFromInside, let started, let finished, !hasDeath(started, finished) else { return [] }
+        if !hasDeath(started, ended ?? .distantFuture) { return faults(isPerfect: true) + delayFaults }
+        return expected.contains(final ?? 0) ? delayFaults : ["the caller got \(final ?? 0), not \(expected.sorted())"]
+    }
+
+    /// A dead target costs 4 s once.
+    private var delayFaults: [String] {
+        guard let started, let answered, answered > started + script.finalAfter + .seconds(5) else { return [] }
+        return ["the answer took \((answered - started).seconds) s"]
+    }
+
     /// What is wrong with a call over a network that always gets a message through in the end.
     func faults(isPerfect: Bool) -> [String] {
         guard started != nil else { return [] }
@@ -170,11 +209,19 @@ extension CallRecord {
         guard cancelled != nil else { return own }
         // A CANCEL may cross the answer; a callee may overlook it.
         if script.final == .silent { return [487, 408] }
+        if script.isChallenged { return own.union([487, 407, 0]) }
         // Where it does, the caller has waited 64*T1 a moment before the edge has (§9.1).
         return own.union(script.obeysCANCEL ? [487] : [487, 0])
     }
 
     private var uncancelled: Set<Int> {
+        // A node that says nothing for 4 s, or 503, is left for one that wants other credentials.
+        let first = script.sendsTrying ? .zero : script.rings.map(\.after).min() ?? script.finalAfter
+        let isLeft = first > .milliseconds(3500) || script.final == .refuse(503)
+        return script.isChallenged && script.target == .name && isLeft ? byScript.union([407]) : byScript
+    }
+
+    private var byScript: Set<Int> {
         switch script.final {
         case .silent: [408]
         case .trying: [487]
@@ -191,8 +238,9 @@ extension CallRecord {
     /// The status, unless timer B or timer C runs out before it comes.
     private func inTime(_ status: Int) -> Set<Int> {
         if isSilent {
-            return script.finalAfter < .seconds(28)
-                ? [status] : script.finalAfter > .seconds(33) ? [408] : [status, 408]
+            // A silent target is left after 4 s where there is another.
+            return script.finalAfter < .seconds(27)
+                ? [status] : script.finalAfter > .seconds(37) ? [408] : [status, 408]
         }
         let last = script.rings.map(\.after).max() ?? .zero
         return script.finalAfter < last + .seconds(170) ? [status] : [status, 487, 408]
@@ -200,7 +248,7 @@ extension CallRecord {
 
     private var mediaFaults: [String] {
         guard callerConfirmed, calleeConfirmed, !script.isMute, script.actions.isEmpty, cancelled == nil,
-            script.forks == 1, script.duration > .seconds(30)
+            script.forks == 1, Set(takenBy).count == 1, script.duration > .seconds(30)
         else { return [] }
         var faults: [String] = []
         if packetsToCaller == 0 { faults.append("no audio reaches the caller") }

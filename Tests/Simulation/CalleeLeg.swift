@@ -17,11 +17,12 @@ final class CalleeLeg {
 
     func start() {
         let invite = server.request
-        if script.isChallenged, invite["proxy-authorization"] == nil {
-            server.respond(407, tag: agent.newTag(), extra: [("Proxy-Authenticate", "Digest realm=\"itsp\"")])
+        guard script.final != .silent else { return }
+        record.takenBy.append(agent.name)
+        if script.isChallenged, !Registrar.accepts(invite["proxy-authorization"], of: agent) {
+            server.respond(407, tag: agent.newTag(), extra: [("Proxy-Authenticate", Registrar.challenge(of: agent))])
             return
         }
-        guard script.final != .silent else { return }
         record.arrived = record.arrived ?? agent.now
         if script.sendsTrying || script.final == .trying { server.respond(100, tag: nil) }
         guard script.final != .trying else { return }

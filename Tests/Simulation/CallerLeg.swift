@@ -29,7 +29,7 @@ final class CallerLeg {
 
     func start() {
         record.started = agent.now
-        send(credentials: false)
+        send(credentials: nil)
         if let cancelAfter = script.cancelAfter { agent.after(cancelAfter) { [self] in cancel() } }
         // Whoever calls gives up at some time, whatever happens.
         agent.after(.seconds(400)) { [self] in
@@ -37,7 +37,7 @@ final class CallerLeg {
         }
     }
 
-    private func send(credentials: Bool) {
+    private func send(credentials: String?) {
         var fields: [(name: String, value: String)] = [("Via", agent.via(agent.newBranch()))]
         if script.isFromInside { fields.append(("Route", "<sip:192.168.0.1;lr>")) }
         if agent.recordsRoute { fields.append(("Record-Route", "<sip:\(agent.address.ip);lr>")) }
@@ -47,7 +47,7 @@ final class CallerLeg {
             ("Call-ID", script.callID), ("CSeq", "\(cSeq) INVITE"), ("Max-Forwards", "70"), ("Contact", "<\(contact)>"),
         ]
         if script.isReliable { fields.append(("Supported", "100rel")) }
-        if credentials { fields.append(("Proxy-Authorization", "Digest username=\"1000\"")) }
+        if let credentials { fields.append(("Proxy-Authorization", credentials)) }
         let message = Outgoing(
             start: "INVITE \(uri) SIP/2.0", fields: fields, body: script.isLateOffer ? "" : media.offer())
         let number = cSeq
@@ -59,9 +59,10 @@ final class CallerLeg {
 
     private func receive(_ response: SIPText) {
         if response.status >= 300 {
-            if response.status == 407, cSeq == 1, script.isChallenged, !wantsCANCEL {
-                cSeq = 2
-                return send(credentials: true)
+            // Another node of the ITSP has a nonce of its own.
+            if response.status == 407, cSeq < 4, script.isChallenged, !wantsCANCEL {
+                cSeq += 1
+                return send(credentials: Registrar.credentials(for: response["proxy-authenticate"]))
             }
             return finish(response.status)
         }
@@ -111,6 +112,7 @@ final class CallerLeg {
     private func finish(_ status: Int) {
         guard record.final == nil else { return }
         record.final = status
+        record.finished = agent.now
         // Other forks may answer for a while yet (§13.2.2.4).
         agent.after(status == 200 ? Referee.timeout : .zero) { [self] in
             for dialog in dialogs.values where !dialog.isConfirmed { dialog.end("\(status)") }

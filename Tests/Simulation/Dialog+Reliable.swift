@@ -102,7 +102,13 @@ extension Dialog {
             }
             early.isNegotiated = true
         }
-        send("PRACK", extra: [("RAck", "\(number) \(response.cSeq) INVITE")], body: body) { [self] answer in
+        sendPRACK("\(number) \(response.cSeq) INVITE", body: body)
+    }
+
+    private func sendPRACK(_ rack: String, body: String) {
+        send("PRACK", extra: [("RAck", rack)], body: body) { [self] answer in
+            // Another request has overtaken it.
+            if answer?.status == 500, !isOver { return sendPRACK(rack, body: body) }
             guard answer?.status == 200, record.script.hasEarlyUpdate, early.isNegotiated else { return }
             agent.after(.milliseconds(300)) { [self] in updateEarly() }
         }

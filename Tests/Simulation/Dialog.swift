@@ -97,7 +97,9 @@ final class Dialog {
         let message = request(method, cSeq: cSeq, extra: extra, body: body)
         return agent.exchange(message, to: nextHop) { [self] response in
             // §12.2.1.2: the other end has lost the dialog, or is gone.
-            if response == nil || response?.status == 481 || response?.status == 408, isConfirmed { lost(after: method) }
+            if response == nil || response?.status == 481 || response?.status == 408, isConfirmed {
+                lost(after: method)
+            }
             done(response)
         }
     }

@@ -27,7 +27,8 @@ final class Edge {
     var onSend: (_ bytes: [UInt8], _ side: Side, _ peer: SocketAddress) -> Void = { _, _, _ in }
     var onLocate: (_ query: LocationQuery) -> Void = { _ in }
 
-    init(now: Instant) {
+    /// `key` names the process: branches and tags are its own.
+    init(key: UInt64) {
         let insideNetworks = [IPNetwork("192.168.0.0/24")!]
         let listeners = [
             Listener(id: ListenerID(0), side: .inside, transport: .udp, local: Self.inside),
@@ -42,11 +43,17 @@ final class Edge {
             inside: .init(v4: .init(Self.inside.ip), networks: insideNetworks),
             outside: .init(v4: .init(Self.outside.ip)), ports: Self.ports, silence: Self.silence)
         media = MediaAdapter(MediaAnchor(settings: relaySettings, binder: binder))
-        let key = DeterministicCipher.Key(id: 1, octets: Array(repeating: 7, count: DeterministicCipher.Key.length))!
+        let secret = DeterministicCipher.Key(id: 1, octets: Array(repeating: 7, count: DeterministicCipher.Key.length))!
         core = ProxyCore(
             settings: settings,
-            tokens: TokenCodec(cipher: DeterministicCipher(current: key), store: MemoryTokens()), media: media,
-            hash: KeyedHash(key0: 1, key1: 2))
+            tokens: TokenCodec(cipher: DeterministicCipher(current: secret), store: MemoryTokens()), media: media,
+            hash: KeyedHash(key0: key, key1: 2))
+    }
+
+    /// A binding that the state directory knows (see `RegistrationJournal`).
+    func restore(_ binding: Binding, at now: Instant) {
+        core.apply(.bind(binding))
+        drain(at: now)
     }
 
     // MARK: Events

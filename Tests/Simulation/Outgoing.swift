@@ -55,7 +55,8 @@ struct Outgoing {
         401: "Unauthorized",
         404: "Not Found", 407: "Proxy Authentication Required", 408: "Request Timeout", 480: "Temporarily Unavailable",
         481: "Call/Transaction Does Not Exist", 486: "Busy Here", 487: "Request Terminated",
-        482: "Loop Detected", 488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error", 503: "Service Unavailable", 504: "Server Time-out",
+        482: "Loop Detected", 488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error",
+        503: "Service Unavailable", 504: "Server Time-out",
         603: "Decline",
     ]
 }

@@ -14,7 +14,8 @@ final class ServerRecord {
     var provisional: Instant?
     /// The first final response, and when it was sent.
     var final: (status: Int, bytes: [UInt8], time: Instant)?
-    var successTags: Set<String> = []
+    /// The branch whose 2xx was passed on.
+    var winner: ClientRecord?
     var branches: [ClientRecord] = []
     /// Timer G: when the final response is due again.
     var g: (next: Instant, interval: Duration)?
@@ -57,7 +58,13 @@ final class ClientRecord {
     var final: (status: Int, time: Instant)?
     var cancel: Instant?
     var acknowledged = false
+    /// Another target was tried instead.
+    var abandoned: Instant?
+    /// A 2xx that came when another target had answered.
+    var lateSuccess: SIPText?
     var stopped: Instant?
+    /// The transport could not send it: the transaction is over.
+    var hasFailed = false
     /// Timers A and E: when the request is due again.
     var retransmission: (next: Instant, interval: Duration)?
 
@@ -76,7 +83,9 @@ final class ClientRecord {
     func stop(at now: Instant, _ report: Report) {
         guard stopped == nil else { return }
         stopped = now
-        if let due = retransmission?.next, due < min(now, start + Referee.timeout) {
+        // All targets of a request share the time that its sender waits (RFC 3263 §4.3).
+        let end = request.method == "INVITE" ? start : min(start, server?.start ?? start)
+        if let due = retransmission?.next, due < min(now, end + Referee.timeout) {
             report("a retransmission due at \(due.text) was not sent", request)
         }
         retransmission = nil
@@ -149,7 +158,7 @@ extension Referee {
             return
         }
         guard let server else { return broken("a request leaves that nobody sent", message) }
-        checkForwarded(message, server, at: now)
+        checkForwarded(message, server, to: peer, at: now)
         server.branches.append(client)
     }
 
@@ -158,11 +167,13 @@ extension Referee {
         return servers[branch + message.method]
     }
 
-    private func checkForwarded(_ message: SIPText, _ server: ServerRecord, at now: Instant) {
-        if !server.branches.isEmpty { broken("a request is forwarded twice", message) }
+    private func checkForwarded(_ message: SIPText, _ server: ServerRecord, to peer: SocketAddress, at now: Instant) {
+        for branch in server.branches { checkLeft(branch, for: message, peer, at: now) }
         if server.final != nil { broken("a request is forwarded after its final response", message) }
         if server.side == (clients[message.branch + message.method]?.side) { broken("a request turns back", message) }
-        if now > server.start + Self.patience { broken("a request is forwarded late", message) }
+        if now > server.start + (server.branches.isEmpty ? Self.patience : Self.timeout) {
+            broken("a request is forwarded late", message)
+        }
         let hops = Int(message["max-forwards"] ?? "") ?? -1
         if hops != (Int(server.request["max-forwards"] ?? "") ?? 0) - 1 { broken("Max-Forwards", message) }
         if message.vias.count != server.request.vias.count + 1 { broken("Via stack", message) }
@@ -177,6 +188,19 @@ extension Referee {
         }
     }
 
+    /// Another target is tried when one has failed: it is silent for 4 s, says 503, or can't be reached.
+    private func checkLeft(_ branch: ClientRecord, for message: SIPText, _ peer: SocketAddress, at now: Instant) {
+        if branch.peer == peer { broken("a target is tried twice", message) }
+        if let final = branch.final {
+            if final.status != 503 { broken("another target is tried after \(final.status)", message) }
+        } else if branch.abandoned == nil {
+            branch.abandoned = now
+            let isSilent = branch.provisional == nil && now >= branch.start + .seconds(4)
+            if !isSilent, branch.stopped != now { broken("a target is left that may still answer", message) }
+            branch.stop(at: now, broken)
+        }
+    }
+
     /// RFC 3261 §17.1.1.3 for a hop's own ACK; others are forwarded as they come.
     private func sentACK(_ message: SIPText, to peer: SocketAddress, at now: Instant) {
         if message.vias.count > 1 {
@@ -184,6 +208,10 @@ extension Referee {
             guard let came = acks[branch + message.callID], now <= came + Self.patience else {
                 return broken("an ACK leaves that nobody sent", message)
             }
+            return
+        }
+        if let cause, let late = clients[cause.branch + "INVITE"], late.lateSuccess === cause {
+            late.acknowledged = true
             return
         }
         guard let client = clients[message.branch + "INVITE"], let final = client.final, final.status >= 300,
@@ -207,7 +235,8 @@ extension Referee {
             if client.provisional == nil { broken("a CANCEL before any response", message) }
             if client.final != nil { broken("a CANCEL after the final response", message) }
             let isOverdue = now >= (client.ringing ?? client.start) + Self.timerC
-            if client.server?.cancelled == nil, !isOverdue { broken("a CANCEL that nobody wanted", message) }
+            let isOther = client.abandoned != nil || client.server?.final.map { $0.status < 300 } ?? false
+            if client.server?.cancelled == nil, !isOverdue, !isOther { broken("a CANCEL that nobody wanted", message) }
         }
         if message.uri != client.request.uri || message.vias != [client.request.vias[0]] || peer != client.peer
             || message["to"] != client.request["to"] || message.cSeq != client.request.cSeq

@@ -8,6 +8,12 @@ extension Referee {
         let isInTime =
             client.request.method == "INVITE" && client.provisional != nil
             ? client.cancel.map { now < $0 + Self.timeout } ?? true : now < client.start + Self.timeout
+        let server = client.server
+        if message.cSeqMethod == "INVITE", (200..<300).contains(message.status), isInTime, let server,
+            server.final != nil, client !== server.winner, !client.hasFailed
+        {
+            client.lateSuccess = message
+        }
         guard client.final == nil, isInTime else { return }
         if message.status < 200 {
             client.provisional = client.provisional ?? now
@@ -21,7 +27,13 @@ extension Referee {
 
     /// A final response that came in time is passed on at once (§16.7).
     func checkPassed(_ client: ClientRecord, _ response: SIPText, at now: Instant) {
+        if client.lateSuccess === response, !client.acknowledged { broken("a late 2xx is not acknowledged", response) }
         guard let server = client.server, response.status >= 200, client.final?.time == now else { return }
+        // What the next target says counts.
+        if response.status == 503, server.branches.last !== client { return }
+        if client.abandoned != nil, response.status >= 300 { return }
+        // Nobody waits for an answer any longer.
+        if !server.isINVITE, now >= server.start + Self.timeout { return }
         if response.status == 408, response.cSeqMethod != "INVITE" { return }
         if server.final == nil { broken("a final response is not passed on", response) }
     }
@@ -82,7 +94,9 @@ extension Referee {
             return broken("a 2xx of our own", message)
         }
         if let final = server.final, final.status >= 300 { return broken("a 2xx after \(final.status)", message) }
-        server.successTags.insert(message.toTag ?? "")
+        let winner = server.branches.first { $0.request.branch == cause.branch }
+        if let known = server.winner, known !== winner { broken("a 2xx of another target", message) }
+        server.winner = winner
         guard server.final == nil else { return }
         server.final = (message.status, message.bytes, now)
         count(message)
@@ -92,7 +106,7 @@ extension Referee {
         server.final = (message.status, message.bytes, now)
         count(message)
         if !server.isINVITE, message.status == 408 { broken("408 to \(message.cSeqMethod)", message) }
-        if message.status == 503, server.branches.contains(where: { $0.final?.status == 503 }) {
+        if message.status == 503, server.branches.last?.final?.status == 503 {
             broken("503 of a next hop is passed on", message)
         }
         server.hasStateless = server.branches.isEmpty && server.start == now
@@ -154,7 +168,7 @@ extension ServerRecord {
         }
         guard let final else { return report("an INVITE gets no final response", request) }
         var limit = start + Referee.patience
-        for branch in branches {
+        for branch in branches where branch.abandoned == nil {
             var end = branch.start + Referee.timeout
             if branch.provisional != nil {
                 end = (branch.ringing ?? branch.start) + Referee.timerC + Referee.timeout

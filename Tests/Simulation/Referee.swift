@@ -31,6 +31,14 @@ final class Referee {
         report(rule + (message.map { ": \($0.kind) \($0.callID) \($0.branch)" } ?? ""))
     }
 
+    /// The edge has forgotten all transactions.
+    func restart() {
+        servers = [:]
+        clients = [:]
+        acks = [:]
+        cause = nil
+    }
+
     // MARK: What comes in
 
     func received(_ message: SIPText, from source: SocketAddress, on side: Side, at now: Instant) {
@@ -51,7 +59,10 @@ final class Referee {
 
     /// The edge was told that nothing can be sent there.
     func transportFailed(_ peer: SocketAddress, at now: Instant) {
-        for client in clients.values where client.peer == peer { client.stop(at: now, broken) }
+        for client in clients.values where client.peer == peer {
+            client.stop(at: now, broken)
+            client.hasFailed = true
+        }
     }
 
     // MARK: What goes out

@@ -33,6 +33,8 @@ final class Simulation {
 
     /// Whether every call must come out as its script says.
     private var isFair: Bool { world.weather == .perfect || world.weather == .mild }
+    /// Whether only links and hosts fail, if anything, and not names.
+    private var hasNames: Bool { world.weather != .harsh && world.weather != .deaths }
 
     // MARK: Drawing
 
@@ -46,27 +48,39 @@ final class Simulation {
             node.registrar.challenges = random.chance(0.5)
         }
         let delay = random.chance(0.8) ? random.time(0...2.3) : random.chance(0.5) ? random.time(2.3...6) : nil
-        let target = LocatedTarget(Target(.udp, nodes[0].address))
+        let isWeighted = random.chance(0.5)
+        let targets = nodes.enumerated().map { index, node in
+            LocatedTarget(Target(.udp, node.address), rank: isWeighted ? 0 : index, weight: isWeighted ? 10 : 0)
+        }
         world.names["itsp.example"] = NameScript(
-            location: isFair || random.chance(0.9)
-                ? .targets([target]) : random.chance(0.5) ? .unknownName : .unavailable,
-            delay: isFair ? min(delay ?? .zero, .milliseconds(2300)) : delay)
+            location: hasNames || random.chance(0.9)
+                ? .targets(targets) : random.chance(0.5) ? .unknownName : .unavailable,
+            delay: world.weather == .failover ? .milliseconds(30) : hasNames ? min(delay ?? .zero, .milliseconds(2300)) : delay)
     }
 
     private func drawNetwork() {
+        if world.weather == .restart {
+            world.queue.after(random.time(10...150)) { [world] in world.restart() }
+        }
         for agent in hosts { world.network.links[agent.address.ip] = link() }
+        if world.weather == .failover { drawTurns() }
         guard world.weather == .deaths else { return }
-        for agent in hosts where random.chance(0.6) {
-            let (from, length) = (random.time(0...150), random.time(0.5...60))
-            let forgets = random.chance(0.5)
-            world.queue.after(from) { [world] in
-                world.trace?.note("† \(agent.name) dies", at: world.now)
-                agent.goDown(forgetting: forgets)
-            }
-            world.queue.after(from + length) { [world] in
-                world.trace?.note("\(agent.name) is back", at: world.now)
-                agent.comeBack()
-            }
+        for agent in hosts where random.chance(0.6) { kill(agent, after: random.time(0...150)) }
+    }
+
+    private func kill(_ agent: UserAgent, after delay: Duration, for length: Duration? = nil) {
+        world.kill(
+            agent, after: delay, for: length ?? random.time(0.5...60), forgetting: random.chance(0.5),
+            isUnreachable: random.chance(0.4))
+    }
+
+    /// The nodes die in turn: one of them is always there.
+    private func drawTurns() {
+        var time = random.chance(0.4) ? Duration.zero : random.time(0...40)
+        while time < .seconds(150) {
+            let length = random.time(1...60)
+            kill(random.pick(nodes), after: time, for: length)
+            time += length + random.time(1...60)
         }
     }
 
@@ -74,7 +88,7 @@ final class Simulation {
         var link = LinkProfile()
         link.delay = random.real(0.0005...0.08)
         switch world.weather {
-        case .perfect: link.jitter = random.real(0...0.0001)
+        case .perfect, .restart, .failover: link.jitter = random.real(0...0.0001)
         case .mild:
             link.loss = random.real(0...0.04)
             link.duplication = random.chance(0.5) ? random.real(0...0.3) : 0
@@ -101,9 +115,9 @@ final class Simulation {
     private func drawRegistrations() {
         let (pbx, world) = (pbx, world)
         for user in ["1000", "1001"].prefix(random.pick([0, 1, 1, 2])) {
-            let node = random.pick(nodes)
+            let domain = random.chance(0.5) ? "itsp.example" : random.pick(nodes).address.ip.description
             let registration = Registration(
-                pbx, user: user, node: node.address, expires: random.pick([60, 90, 180, 300]),
+                pbx, user: user, domain: domain, expires: random.pick([60, 90, 180, 300]),
                 end: start + Self.traffic, removes: random.chance(0.4))
             world.queue.after(random.time(0...20)) { registration.start() }
         }
@@ -111,7 +125,8 @@ final class Simulation {
 
     private func drawCalls() {
         for number in 0..<random.number(1...6) {
-            let script = CallScript(number: number, nodes: nodes.count, &random)
+            var script = CallScript(number: number, nodes: nodes.count, &random)
+            if world.weather == .failover { script.goByName() }
             let record = CallRecord(script)
             world.records[script.callID] = record
             world.queue.after(script.start) { [self] in begin(record) }
@@ -129,8 +144,10 @@ final class Simulation {
         if script.isFromInside {
             return script.target == .name ? "sip:5551000@itsp.example" : "sip:5551000@\(nodes[script.node].address.ip)"
         }
-        let aor = "sip:1000@\(nodes[script.node].address.ip)"
-        if script.target == .binding, let contact = nodes[script.node].registrar.contact(of: aor) { return contact }
+        let aor = "sip:1000@\(script.number % 2 == 0 ? "itsp.example" : nodes[script.node].address.ip.description)"
+        if script.target == .binding, let contact = world.database.contact(of: aor, at: world.now) {
+            return contact
+        }
         return "sip:1000@203.0.113.1:5060"
     }
 
@@ -196,6 +213,16 @@ final class Simulation {
         for agent in hosts where world.weather == .perfect {
             for dialog in agent.openDialogs where dialog.isConfirmed {
                 world.broken("\(agent.name) is still in \(dialog.callID)")
+            }
+        }
+        if let restarted = world.restarted {
+            for (callID, record) in world.records.sorted(by: { $0.key < $1.key }) {
+                for fault in record.faultsAfterRestart(at: restarted) { world.broken("\(callID): \(fault)") }
+            }
+        }
+        if world.weather == .failover {
+            for (callID, record) in world.records.sorted(by: { $0.key < $1.key }) {
+                for fault in record.faultsOfFailover(hasDeath: world.hasDeath) { world.broken("\(callID): \(fault)") }
             }
         }
         guard isFair else { return }

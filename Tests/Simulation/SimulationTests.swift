@@ -7,7 +7,7 @@ import Testing
 /// `SALLYPORT_SEEDS=10000` runs so many, `SALLYPORT_SEED=n` one, with its ladder.
 @Suite struct SimulationTests {
     static let environment = ProcessInfo.processInfo.environment
-    static let count = environment["SALLYPORT_SEEDS"].flatMap { UInt64($0) } ?? 300
+    static let count = environment["SALLYPORT_SEEDS"].flatMap { UInt64($0) } ?? 200
     static let only = environment["SALLYPORT_SEED"].flatMap { UInt64($0) }
 
     /// The seeds in portions of a size that two cores can share.

@@ -16,6 +16,8 @@ final class UserAgent {
     var recordsRoute = false
     /// A host that is down neither sends nor receives.
     private(set) var isUp = true
+    /// While it is down the edge is told that nothing can be sent to it.
+    private(set) var isUnreachable = false
     /// Counts crashes: what was planned before one doesn't happen.
     private var life = 0
     private var count = 0
@@ -48,8 +50,9 @@ final class UserAgent {
     }
 
     /// Off the net, or gone with all it knew.
-    func goDown(forgetting: Bool) {
+    func goDown(forgetting: Bool, isUnreachable: Bool) {
         isUp = false
+        self.isUnreachable = isUnreachable
         guard forgetting else { return }
         life += 1
         clients = [:]
@@ -61,7 +64,10 @@ final class UserAgent {
         registrar = Registrar(self)
     }
 
-    func comeBack() { isUp = true }
+    func comeBack() {
+        isUp = true
+        isUnreachable = false
+    }
 
     /// What is left when all is over.
     var openDialogs: [Dialog] { dialogs.values.filter { !$0.isOver } }

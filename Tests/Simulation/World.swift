@@ -1,4 +1,5 @@
 import NetworkTypes
+import OutboundProxy
 
 /// One run: the hosts, the network, the edge and the referee on one virtual clock, all drawn from a seed.
 final class World {
@@ -12,29 +13,51 @@ final class World {
         case harsh
         /// The same, and hosts die and return.
         case deaths
+        /// Nothing is lost, but the edge itself is started anew in the middle.
+        case restart
+        /// Nothing is lost, but the nodes of the ITSP die and return, one at a time.
+        case failover
     }
 
     let seed: UInt64
     let weather: Weather
     let queue = EventQueue()
     let network: Network
-    let edge: Edge
+    private(set) var edge: Edge
+    private(set) var restarted: Instant?
     private(set) lazy var referee = Referee { [unowned self] in broken($0) }
     private(set) var violations: [String] = []
     private(set) var digest = Digest()
     private(set) var messages = 0
     var trace: Trace?
     var agents: [SocketAddress: UserAgent] = [:]
+    private var deaths: [(name: String, from: Instant, until: Instant)] = []
+    let database = Registrar.Database()
     var records: [String: CallRecord] = [:]
     var names: [String: NameScript] = [:]
 
     init(seed: UInt64) {
         self.seed = seed
-        weather = Weather.allCases[Int(seed % 4)]
+        weather = Weather.allCases[Int(seed % UInt64(Weather.allCases.count))]
         network = Network(seed: seed, queue: queue)
-        edge = Edge(now: queue.now)
+        edge = Edge(key: seed)
+        connect()
+    }
+
+    private func connect() {
         edge.onSend = { [unowned self] in edgeSends($0, on: $1, to: $2) }
         edge.onLocate = { [unowned self] in locate($0) }
+    }
+
+    /// The edge stops and starts again: only what it keeps on disk is left.
+    func restart() {
+        trace?.note("the edge restarts", at: now)
+        restarted = now
+        let bindings = edge.core.bindings
+        edge = Edge(key: ~seed)
+        connect()
+        for binding in bindings { edge.restore(binding, at: now) }
+        referee.restart()
     }
 
     var now: Instant { queue.now }
@@ -69,6 +92,22 @@ final class World {
         referee.settled(at: now)
     }
 
+    /// A host dies, and returns after a while.
+    func kill(_ agent: UserAgent, after delay: Duration, for length: Duration, forgetting: Bool, isUnreachable: Bool) {
+        deaths.append((agent.name, now + delay, now + delay + length))
+        queue.after(delay) { [self] in
+            trace?.note("† \(agent.name) dies", at: now)
+            agent.goDown(forgetting: forgetting, isUnreachable: isUnreachable)
+        }
+        queue.after(delay + length) { [self] in
+            trace?.note("\(agent.name) is back", at: now)
+            agent.comeBack()
+        }
+    }
+
+    /// Whether a host dies in that time.
+    func hasDeath(from: Instant, until: Instant) -> Bool { deaths.contains { $0.from >= from && $0.from <= until } }
+
     private func edgeSends(_ bytes: [UInt8], on side: Side, to peer: SocketAddress) {
         messages += 1
         digest.add(UInt64(now.nanoseconds))
@@ -76,6 +115,13 @@ final class World {
         guard let message = referee.sent(bytes, to: peer, on: side, at: now) else { return }
         guard let agent = agents[peer], agent.side == side else {
             return broken("\(message.kind) of \(message.callID) is sent to \(peer), where nobody is")
+        }
+        if agent.isUnreachable {
+            queue.after(.zero) { [self] in
+                trace?.note("the edge can't reach \(agent.name)", at: now)
+                referee.transportFailed(peer, at: now)
+                edge.transportFailed(side, peer, at: now)
+            }
         }
         let fate = network.send(bytes, host: peer, toEdge: false) { [self] in
             if agent.isUp { trace?.arrival(message, in: agent.name, at: now) }

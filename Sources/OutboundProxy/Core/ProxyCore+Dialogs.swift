@@ -34,7 +34,7 @@ extension ProxyCore {
         let caller = Call.Party(
             identity: message.header(.from).map { Array(bytes[$0.value]) } ?? [],
             target: target(in: message) ?? [], routes: message.values(.recordRoute).map { Array(bytes[$0]) },
-            cSeq: message.cSeq.number, flow: arrival.flow)
+            isRouteKnown: !message.isInDialog, cSeq: message.cSeq.number, flow: arrival.flow)
         let callee = Call.Party(
             identity: message.header(.to).map { Array(bytes[$0.value]) } ?? [],
             routes: request.forwarding.routes.beyond.map { Array(bytes[$0]) }, flow: flow)

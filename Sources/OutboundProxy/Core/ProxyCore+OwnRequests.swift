@@ -136,9 +136,12 @@ extension ProxyCore {
     /// The next hop towards a party: by its route set or target (RFC 3261 §12.2.1.1), where that is an address of its
     /// side; else where its messages come from, as for a peer behind NAT.
     private func flow(to party: Call.Party, on side: Side, _ trunk: TrunkSettings?) -> Flow {
+        guard party.isRouteKnown else { return party.flow }
         let text = party.routes.first ?? party.target
-        guard let value = NameAddress(0..<text.count, in: text), let uri = URI(value.uri, in: text),
-            let ip = uri.address(in: text), isInside(ip) == (side == .inside), !isForbidden(ip),
+        // A target is a URI alone: its parameters are its own.
+        let whole = 0..<text.count
+        let range = party.routes.isEmpty ? whole : NameAddress(whole, in: text)?.uri ?? whole
+        guard let uri = URI(range, in: text), let ip = uri.address(in: text), isInside(ip) == (side == .inside), !isForbidden(ip),
             ip.isPrivate == party.flow.peer.ip.isPrivate
         else { return party.flow }
         let demanded = uri.demandedTransport(in: text) ?? (side == .outside ? trunk?.transport : nil)

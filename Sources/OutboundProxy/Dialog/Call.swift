@@ -16,6 +16,9 @@ final class Call {
         var target: [UInt8] = []
         /// The route set beyond us, in the order in which a request towards the party carries it.
         var routes: [[UInt8]] = []
+        /// Whether ``routes`` is all there is. A request in a dialog says nothing about the way back to its sender, so
+        /// of a call that a restart made us forget only the nearest hop is known.
+        var isRouteKnown = true
         /// The highest CSeq it has used.
         var cSeq: UInt32 = 0
         /// The flow its messages come on.
