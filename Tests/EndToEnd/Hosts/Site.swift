@@ -115,7 +115,7 @@ final class Site {
             inside: try Self.address(inside), outside: try Self.address(outside), pbx: pbx,
             itsp: try UserAgent("ITSP", at: try Self.address(itspAddress), over: itspOver, on: itsp), edge: edge,
             addresses: addresses.compactMap { IPAddress($0) }, directory: directory,
-            configuration: sides + "\npbx: \"sip:\(pbx.address)\(pbx.parameter)\"")
+            configuration: sides + "\npbx: \"sip:\(pbx.address)\"")
     }
 
     /// `10.0.0.1`, `10.0.0.1:5080` or `fd00::1`.
