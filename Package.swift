@@ -152,7 +152,7 @@ let package = Package(
 
 // Fuzz targets (Tests/Fuzz/run): libFuzzer brings the main function, so nothing else can be built along with them.
 if Context.environment["SALLYPORT_FUZZ"] != nil {
-    for name in ["FuzzMessage", "FuzzURI", "FuzzSDP", "FuzzProxy"] {
+    for name in ["FuzzMessage", "FuzzStream", "FuzzURI", "FuzzSDP", "FuzzProxy"] {
         package.targets.append(
             .executableTarget(
                 name: name, dependencies: ["FuzzChecks"], path: "Tests/Fuzz/\(name)",
