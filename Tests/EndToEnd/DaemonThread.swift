@@ -13,9 +13,9 @@ final class DaemonThread: @unchecked Sendable {
     private let done = DispatchSemaphore(value: 0)
     private var result: Result<Int32, any Error>?
 
-    init(_ stage: Stage, shards: Int, advertiseInterval: ClosedRange<Duration> = .seconds(5) ... .seconds(300)) throws {
+    init(_ file: String, shards: Int, advertiseInterval: ClosedRange<Duration> = .seconds(5) ... .seconds(300)) throws {
         ending = try Mailbox()
-        var configuration = try Configuration(contentsOf: stage.file)
+        var configuration = try Configuration(contentsOf: file)
         _ = try configuration.validate(on: .ofThisMachine())
         let logger = Logger(label: "shards") { _ in SwiftLogNoOpLogHandler() }
         Thread.detachNewThread { [self, configuration, ending] in
