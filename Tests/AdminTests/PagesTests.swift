@@ -85,7 +85,7 @@ struct PagesTests {
     func trunksPage() throws {
         let lines = try server().text("/trunks").split(separator: "\n")
         #expect(lines[1].hasSuffix("198.51.100.1  udp:198.51.100.1:5060 up"))
-        #expect(lines[2].hasSuffix("-          -"))
+        #expect(lines[2].hasSuffix("-             -"))
     }
 
     @Test("JSON carries the same values")
