@@ -17,7 +17,7 @@ private final class SampleSource: AdminSource {
         done([
             .init(
                 name: "myitsp", domain: "my.itsp.com", isLearned: false, addresses: ["198.51.100.1"], registrations: 1,
-                calls: 1),
+                calls: 1, targets: [.init(target: "udp:198.51.100.1:5060", state: .up)]),
             .init(name: "other.example", domain: "other.example", isLearned: true),
         ])
     }

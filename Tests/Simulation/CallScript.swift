@@ -182,7 +182,7 @@ extension CallRecord {
 
     /// A dead target costs 4 s once.
     private var delayFaults: [String] {
-        guard let started, let answered, answered > started + script.finalAfter + .seconds(7) else { return [] }
+        guard let started, let answered, answered > started + script.finalAfter + .seconds(5) else { return [] }
         return ["the answer took \((answered - started).seconds) s"]
     }
 
@@ -209,11 +209,19 @@ extension CallRecord {
         guard cancelled != nil else { return own }
         // A CANCEL may cross the answer; a callee may overlook it.
         if script.final == .silent { return [487, 408] }
+        if script.isChallenged { return own.union([487, 407, 0]) }
         // Where it does, the caller has waited 64*T1 a moment before the edge has (§9.1).
         return own.union(script.obeysCANCEL ? [487] : [487, 0])
     }
 
     private var uncancelled: Set<Int> {
+        // A node that says nothing for 4 s, or 503, is left for one that wants other credentials.
+        let first = script.sendsTrying ? .zero : script.rings.map(\.after).min() ?? script.finalAfter
+        let isLeft = first > .milliseconds(3500) || script.final == .refuse(503)
+        return script.isChallenged && script.target == .name && isLeft ? byScript.union([407]) : byScript
+    }
+
+    private var byScript: Set<Int> {
         switch script.final {
         case .silent: [408]
         case .trying: [487]

@@ -59,8 +59,9 @@ final class CallerLeg {
 
     private func receive(_ response: SIPText) {
         if response.status >= 300 {
-            if response.status == 407, cSeq == 1, script.isChallenged, !wantsCANCEL {
-                cSeq = 2
+            // Another node of the ITSP has a nonce of its own.
+            if response.status == 407, cSeq < 4, script.isChallenged, !wantsCANCEL {
+                cSeq += 1
                 return send(credentials: Registrar.credentials(for: response["proxy-authenticate"]))
             }
             return finish(response.status)

@@ -63,6 +63,8 @@ final class ClientRecord {
     /// A 2xx that came when another target had answered.
     var lateSuccess: SIPText?
     var stopped: Instant?
+    /// The transport could not send it: the transaction is over.
+    var hasFailed = false
     /// Timers A and E: when the request is due again.
     var retransmission: (next: Instant, interval: Duration)?
 

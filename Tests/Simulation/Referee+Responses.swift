@@ -10,7 +10,7 @@ extension Referee {
             ? client.cancel.map { now < $0 + Self.timeout } ?? true : now < client.start + Self.timeout
         let server = client.server
         if message.cSeqMethod == "INVITE", (200..<300).contains(message.status), isInTime, let server,
-            server.final != nil, client !== server.winner
+            server.final != nil, client !== server.winner, !client.hasFailed
         {
             client.lateSuccess = message
         }

@@ -59,7 +59,10 @@ final class Referee {
 
     /// The edge was told that nothing can be sent there.
     func transportFailed(_ peer: SocketAddress, at now: Instant) {
-        for client in clients.values where client.peer == peer { client.stop(at: now, broken) }
+        for client in clients.values where client.peer == peer {
+            client.stop(at: now, broken)
+            client.hasFailed = true
+        }
     }
 
     // MARK: What goes out

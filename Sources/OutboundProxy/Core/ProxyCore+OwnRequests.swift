@@ -138,8 +138,10 @@ extension ProxyCore {
     private func flow(to party: Call.Party, on side: Side, _ trunk: TrunkSettings?) -> Flow {
         guard party.isRouteKnown else { return party.flow }
         let text = party.routes.first ?? party.target
-        guard let value = NameAddress(0..<text.count, in: text), let uri = URI(value.uri, in: text),
-            let ip = uri.address(in: text), isInside(ip) == (side == .inside), !isForbidden(ip),
+        // A target is a URI alone: its parameters are its own.
+        let whole = 0..<text.count
+        let range = party.routes.isEmpty ? whole : NameAddress(whole, in: text)?.uri ?? whole
+        guard let uri = URI(range, in: text), let ip = uri.address(in: text), isInside(ip) == (side == .inside), !isForbidden(ip),
             ip.isPrivate == party.flow.peer.ip.isPrivate
         else { return party.flow }
         let demanded = uri.demandedTransport(in: text) ?? (side == .outside ? trunk?.transport : nil)

@@ -93,7 +93,11 @@ extension ProxyCore {
             return nil
         }
         let users = [request.forwarding.trunkSettings?.user, request.arrival.message.user(.from)]
-        return directory.registered.target(domain: query.host, users: users, at: now)
+        let registered = directory.registered
+        if let target = registered.target(domain: query.host, users: users, at: now) { return target }
+        // A call may be from anybody behind the only account; another account's REGISTER is its own.
+        guard request.arrival.message.method != .register else { return nil }
+        return registered.onlyTarget(domain: query.host, at: now)
     }
 
     /// Sends the request to the best of the targets and keeps the others for later. Targets that are down go last; where
