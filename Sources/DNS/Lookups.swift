@@ -161,9 +161,11 @@ public final class Lookups {
             let found = Locator.locate(query, pass)
             return (found.location.map { .location($0) }, found.pass)
         case .addresses(let host, let families):
-            return addresses(of: host, pass) { name, pass in pass.addresses(of: name, families).flatMap { $0 } }
+            return addresses(of: host, pass) { name, pass in pass.addresses(ofHost: name, families).flatMap { $0 } }
         case .sources(let domain):
-            return addresses(of: domain, pass) { name, pass in SourceFinder.addresses(of: name, &pass) }
+            // Half a list would shut servers out until it is asked for again.
+            let found = addresses(of: domain, pass) { name, pass in SourceFinder.addresses(of: name, &pass) }
+            return (found.1.missing.isEmpty ? found.0 : nil, found.1)
         }
     }
 
@@ -175,7 +177,7 @@ public final class Lookups {
         }
         var pass = pass
         let found = find(name, &pass)
-        let timeToLive = max(.seconds(1), pass.expires - pass.now)
+        let timeToLive = pass.missing.isEmpty ? max(.seconds(1), pass.expires - pass.now) : .seconds(1)
         if !found.isEmpty { return (.addresses(.addresses(found, timeToLive: timeToLive)), pass) }
         if !pass.missing.isEmpty { return (nil, pass) }
         return (.addresses(pass.hasFailed ? .unavailable : .unknownName(timeToLive: timeToLive)), pass)

@@ -14,6 +14,8 @@ struct Pass {
 
     /// Questions that are open, and would change the result.
     private(set) var missing: Set<Question> = []
+    /// How often one of them was met.
+    private(set) var gaps = 0
     /// When it is no longer worth waiting for the first of them.
     private(set) var wake: Instant?
     private(set) var hasFailed = false
@@ -57,6 +59,7 @@ struct Pass {
             case .open(let until):
                 if isLast { return failed(until: now) }
                 missing.insert(question)
+                gaps += 1
                 if let until { wake = min(wake ?? until, until) }
                 return .open
             case .failed(let until): return failed(until: until)
@@ -79,9 +82,7 @@ struct Pass {
 
     /// The same for the addresses of a name.
     mutating func prepareAddresses(of name: DomainName, _ families: [IPAddress.Family]) {
-        for candidate in isLocal(name) ? [name] : cache.search.candidates(for: name) {
-            for family in families { prepare(family == .v4 ? .a : .aaaa, of: candidate) }
-        }
+        for family in families { prepare(family == .v4 ? .a : .aaaa, of: name) }
     }
 
     /// Nil for one question too many.
@@ -111,21 +112,27 @@ struct Pass {
         }
     }
 
-    /// The addresses of a name, IPv6 first; all families are asked for at once. A name of one label is looked for in the
-    /// search list, and the first name that has an address counts.
+    /// The addresses of a name, IPv6 first; all families are asked for at once.
     mutating func addresses(of name: DomainName, _ families: [IPAddress.Family]) -> [[IPAddress]] {
-        let candidates = isLocal(name) ? [name] : cache.search.candidates(for: name)
-        for candidate in candidates {
-            let missing = missing.count
-            let found = [IPAddress.Family.v6, .v4].filter(families.contains).map { family -> [IPAddress] in
-                guard case .found(.addresses(let list)) = records(family == .v4 ? .a : .aaaa, of: candidate) else {
-                    return []
-                }
-                return list
-            }
-            if self.missing.count > missing || found.contains(where: { !$0.isEmpty }) { return found }
+        [IPAddress.Family.v6, .v4].filter(families.contains).map { family in
+            if case .found(.addresses(let found)) = records(family == .v4 ? .a : .aaaa, of: name) { found } else { [] }
+        }
+    }
+
+    /// The addresses of a name that somebody has written: one of a single label is looked for in the search list, and the
+    /// first name that has an address counts.
+    mutating func addresses(ofHost name: DomainName, _ families: [IPAddress.Family]) -> [[IPAddress]] {
+        for candidate in candidates(for: name) {
+            let before = gaps
+            let found = addresses(of: candidate, families)
+            if gaps > before || found.contains(where: { !$0.isEmpty }) { return found }
         }
         return []
+    }
+
+    /// The names that a name that somebody has written may stand for.
+    func candidates(for name: DomainName) -> [DomainName] {
+        isLocal(name) ? [name] : cache.search.candidates(for: name)
     }
 
     /// Whether the hosts file has the name: then it decides alone, and DNS isn't asked.

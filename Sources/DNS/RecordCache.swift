@@ -63,7 +63,7 @@ final class RecordCache {
         entry.used = now
         if entry.asked == nil, now >= entry.askAgain { return ask(question, entry, at: now, patience) }
         entries[question] = entry
-        return lookUp(entry, at: now, patience)
+        return lookUp(question.type, entry, at: now, patience)
     }
 
     private func ask(_ question: Question, _ entry: Entry, at now: Instant, _ patience: Instant) -> Lookup {
@@ -79,18 +79,21 @@ final class RecordCache {
         }
         makeRoom()
         entries[question] = entry
-        return lookUp(entry, at: now, patience)
+        return lookUp(question.type, entry, at: now, patience)
     }
 
     /// What an entry without a fresh answer is good for.
-    private func lookUp(_ entry: Entry, at now: Instant, _ patience: Instant) -> Lookup {
+    private func lookUp(_ type: RecordType, _ entry: Entry, at now: Instant, _ patience: Instant) -> Lookup {
         if let records = entry.records, now < entry.expires + settings.staleLifetime {
             guard let asked = entry.asked else { return .known(records, until: entry.askAgain) }
             let patience = min(patience, asked + settings.patience)
             if isSilent || now >= patience { return .known(records, until: now + .seconds(1)) }
             return .open(until: patience)
         }
-        return entry.asked == nil ? .failed(until: entry.askAgain) : .open(until: nil)
+        guard let asked = entry.asked else { return .failed(until: entry.askAgain) }
+        // One lookup has waited for the hint in vain; the next ones needn't.
+        let isLostHint = type == .naptr && now >= asked + settings.budget
+        return isLostHint ? .failed(until: now + .seconds(1)) : .open(until: nil)
     }
 
     private func localAnswer(_ question: Question) -> Records? {

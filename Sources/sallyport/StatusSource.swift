@@ -171,13 +171,13 @@ final class StatusSource: AdminSource {
     }
 
     func registrations(_ done: @escaping ([RegistrationSnapshot]) -> Void) {
-        ask { overview in
+        ask { [settings] overview in
             guard let shard = overview.shards.first else { return done([]) }
             done(
                 shard.bindings.map { binding in
                     RegistrationSnapshot(
                         aor: "sip:\(binding.user)@\(binding.domain)",
-                        trunk: shard.trunks.first { $0.domain == binding.domain }?.name ?? binding.domain,
+                        trunk: settings.trunkName(domain: binding.domain, user: binding.user),
                         contact: String(decoding: binding.contact, as: UTF8.self),
                         expiresInSeconds: max(0, (binding.expires - shard.time).seconds))
                 })

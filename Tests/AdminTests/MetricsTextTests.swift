@@ -31,7 +31,8 @@ struct MetricsTextTests {
         status.calls.failed = ["timeout": 3, "no route": 4]
         status.processorSeconds = 1.5
         let trunks = [
-            TrunkSnapshot(name: "a", domain: "a.example", isLearned: false, calls: 2,
+            TrunkSnapshot(
+                name: "a", domain: "a.example", isLearned: false, calls: 2,
                 targets: [
                     .init(target: "udp:192.0.2.1:5060", state: .up), .init(target: "tcp:192.0.2.2:5060", state: .down),
                     .init(target: "udp:192.0.2.3:5060", state: .unknown),

@@ -81,6 +81,13 @@ struct PagesTests {
         #expect(lines[2].hasSuffix("inside 192.168.0.1:10002 <- nobody yet 0 packets loss 0.0% jitter 0.0 ms"))
     }
 
+    @Test("A trunk is shown with its targets and their state")
+    func trunksPage() throws {
+        let lines = try server().text("/trunks").split(separator: "\n")
+        #expect(lines[1].hasSuffix("198.51.100.1  udp:198.51.100.1:5060 up"))
+        #expect(lines[2].hasSuffix("-          -"))
+    }
+
     @Test("JSON carries the same values")
     func json() throws {
         let server = try server()

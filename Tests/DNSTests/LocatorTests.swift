@@ -232,6 +232,8 @@ struct LocatorTests {
         #expect(dns.targets(LocationQuery("pbx", port: 5060)) == ["0/0 udp:192.0.2.1:5060"])
         #expect(dns.targets(LocationQuery("only", port: 5060)) == ["0/0 udp:192.0.2.3:5060"])
         #expect(dns.targets(LocationQuery("none", port: 5060)) == ["unknown"])
+        dns.zone.records += [ZoneRecord("_sip._udp.o.x 300 SRV 0 0 1 pbx")]
+        #expect(dns.targets(LocationQuery("o.x")) == ["0/0 udp:192.0.2.2:1"], "a target is a whole name")
         #expect(!dns.takeAsked().contains { $0.hasSuffix("ignored") })
         #expect(dns.targets(LocationQuery("phone.lan", port: 5060)) == ["unknown"])
         #expect(Set(dns.takeAsked()) == ["A phone.lan", "AAAA phone.lan"])

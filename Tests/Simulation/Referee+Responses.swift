@@ -9,6 +9,7 @@ extension Referee {
             client.request.method == "INVITE" && client.provisional != nil
             ? client.cancel.map { now < $0 + Self.timeout } ?? true : now < client.start + Self.timeout
         let server = client.server
+        if message.status > 100, message.status != 503 { down[client.peer] = nil }
         if message.cSeqMethod == "INVITE", (200..<300).contains(message.status), isInTime, let server,
             server.final != nil, client !== server.winner, !client.hasFailed
         {
@@ -27,6 +28,12 @@ extension Referee {
 
     /// A final response that came in time is passed on at once (§16.7).
     func checkPassed(_ client: ClientRecord, _ response: SIPText, at now: Instant) {
+        // §17.1.1.2: for timer D's time each copy gets an ACK.
+        if response.cSeqMethod == "INVITE", response.status >= 300, let final = client.final, final.status >= 300,
+            now < final.time + Self.timeout, client.lastACK != now, !client.hasFailed
+        {
+            broken("a final response gets no ACK", response)
+        }
         if client.lateSuccess === response, !client.acknowledged { broken("a late 2xx is not acknowledged", response) }
         guard let server = client.server, response.status >= 200, client.final?.time == now else { return }
         // What the next target says counts.

@@ -10,6 +10,8 @@ final class Referee {
     /// 64*T1: timers B, F, H and J.
     static let timeout = Duration.seconds(32)
     static let timerC = Duration.seconds(181)
+    /// How long a target that has failed is tried last, at least.
+    static let downTime = Duration.seconds(29)
     /// How long a request may wait for a name.
     static let patience = Duration.milliseconds(2500)
 
@@ -19,6 +21,8 @@ final class Referee {
     var clients: [String: ClientRecord] = [:]
     /// The message that the edge is working on, if any.
     var cause: SIPText?
+    /// Targets that are known to be down, and until when others must be tried first.
+    var down: [SocketAddress: Instant] = [:]
     /// ACKs that came in and may still be forwarded (a name may have to be found first).
     var acks: [String: Instant] = [:]
     /// What registrars have granted, as the responses that went inside say.
@@ -36,6 +40,7 @@ final class Referee {
         servers = [:]
         clients = [:]
         acks = [:]
+        down = [:]
         cause = nil
     }
 
@@ -59,11 +64,15 @@ final class Referee {
 
     /// The edge was told that nothing can be sent there.
     func transportFailed(_ peer: SocketAddress, at now: Instant) {
+        noteDown(peer, at: now)
         for client in clients.values where client.peer == peer {
             client.stop(at: now, broken)
             client.hasFailed = true
         }
     }
+
+    /// From its first failure until it answers a target is down; it may be tried again after a while.
+    func noteDown(_ peer: SocketAddress, at now: Instant) { down[peer] = down[peer] ?? now + Self.downTime }
 
     // MARK: What goes out
 

@@ -139,7 +139,9 @@ extension ProxyCore {
             failure = error
         }
         if server.egress == .inside, server.ingress == .outside, let listener = identities[server.flow.listener] {
-            _ = contacts.hideContacts(of: response, from: flow.peer.ip, as: listener, edits: &edits)
+            _ = contacts.hideContacts(
+                of: response, from: flow.peer.ip, as: listener, mode: contactMode(ofTrunk: server.trunk),
+                edits: &edits)
         }
         if server.method == .register, server.ingress == .inside {
             register(response, of: server, from: flow, at: now, &edits)
@@ -156,6 +158,10 @@ extension ProxyCore {
         if let failure, let call = server.call, response.status >= 200 {
             hangUp(call, "the answer's media was refused: \(failure.reason)", at: now)
         }
+    }
+
+    private func contactMode(ofTrunk name: String) -> ContactMode {
+        directory.trunks.named(name)?.contact ?? .parameter
     }
 
     private func reason(of response: Message) -> String {
@@ -264,8 +270,8 @@ extension ProxyCore {
     private func unbind(
         user: String, domain: String, but listed: [ContactMapping.RegisteredContact], at now: Instant
     ) {
-        for var binding in directory.bindings(domains: [domain], at: now)
-        where binding.user == user && !listed.contains(where: { $0.token == binding.token }) {
+        for var binding in directory.registrations.bindings(of: user, domain: domain, at: now)
+        where !listed.contains(where: { $0.token == binding.token }) {
             binding.expires = .zero
             publish(.bind(binding))
         }
@@ -280,9 +286,8 @@ extension ProxyCore {
         let asker = server.flow.peer.ip
         // Without a configured PBX, who has a live registration is one.
         guard
-            isPBX(asker)
-                || settings.pbxs.isEmpty
-                    && directory.allBindings.contains(where: { $0.pbx.ip == asker && $0.expires > now })
+            inside.isPBX(asker)
+                || settings.pbxs.isEmpty && directory.registrations.isPBX(asker, at: now)
         else { return }
         publish(.learn(domain: request.bytes.text(uri.host).lowercased(), address: peer, until: now + .seconds(600)))
     }

@@ -31,8 +31,10 @@ struct RequestRewriter {
         addRecordRoutes(&edits, contacts)
         countHop(&edits)
         if request.arrival.side == .inside, out.side == .outside {
+            let mode = forwarding.trunkSettings?.contact ?? .parameter
             sentContacts = contacts.hideContacts(
-                of: message, from: request.arrival.flow.peer.ip, as: out, edits: &edits)
+                of: message, from: request.arrival.flow.peer.ip, as: out, mode: mode, edits: &edits)
+            if message.method == .register { rewritePath(&edits, contacts, mode) }
         }
         nameTrunk(&edits)
         if let body {
@@ -105,6 +107,20 @@ struct RequestRewriter {
                         listener, isDouble: isDouble, inner: listener.side == .outside ? inner : nil, callID: callID))
                 text.append(contentsOf: "\r\n".utf8)
             }
+        }
+    }
+
+    /// Our Path on top where the trunk wants one and the PBX supports it (RFC 3327 §5.2). It names one Contact, so a
+    /// request about several has none, and their parameters must do.
+    private func rewritePath(_ edits: inout MessageEdits, _ contacts: ContactMapping, _ mode: ContactMode) {
+        contacts.hidePath(of: message, edits: &edits)
+        guard mode == .path, sentContacts.count == 1, let token = sentContacts.first?.token,
+            message.lists("path", in: .supported)
+        else { return }
+        edits.insert(at: message.header(.path)?.line.lowerBound ?? top) { text in
+            text.append(contentsOf: "Path: ".utf8)
+            text.append(contentsOf: contacts.path(out, token: token))
+            text.append(contentsOf: "\r\n".utf8)
         }
     }
 
