@@ -29,6 +29,8 @@ final class DaemonThread: @unchecked Sendable {
         }
     }
 
+    convenience init(_ stage: Stage, shards: Int) throws { try self.init(stage.file, shards: shards) }
+
     /// Ends it; its exit status.
     func stop() throws -> Int32? {
         ending.send(())
