@@ -126,16 +126,14 @@ extension ProxyCore {
         var edits = MessageEdits()
         edits.truncate(at: response.body.upperBound)
         removeTopVia(of: response, &edits)
+        let isStream = server.flow.connection != 0
         var failure: MediaFailure?
         do {
-            if let body = try anchored(response, of: server, from: flow, at: now) {
-                BodyEdit.replace(with: body, in: response, edits: &edits)
-            } else if server.flow.connection != 0 {
-                BodyEdit.nameLength(response.body.count, in: response, edits: &edits)
-            }
+            let body = try anchored(response, of: server, from: flow, at: now)
+            BodyEdit.replace(with: body, in: response, isStream: isStream, edits: &edits)
         } catch {
             // What can't be anchored doesn't cross; the call that it answers is ended below.
-            BodyEdit.replace(with: [], in: response, edits: &edits)
+            BodyEdit.replace(with: [], in: response, isStream: isStream, edits: &edits)
             failure = error
         }
         if server.egress == .inside, server.ingress == .outside, let listener = identities[server.flow.listener] {

@@ -37,11 +37,7 @@ struct RequestRewriter {
             if message.method == .register { rewritePath(&edits, contacts, mode) }
         }
         nameTrunk(&edits)
-        if let body {
-            BodyEdit.replace(with: body, in: message, edits: &edits)
-        } else if out.transport.isReliable {
-            BodyEdit.nameLength(message.body.count, in: message, edits: &edits)
-        }
+        BodyEdit.replace(with: body, in: message, isStream: out.transport.isReliable, edits: &edits)
         return edits.applied(to: message.bytes)
     }
 
@@ -147,15 +143,18 @@ struct RequestRewriter {
 
 /// Puts another body into a message and its length into Content-Length.
 enum BodyEdit {
-    static func replace(with body: [UInt8], in message: Message, edits: inout MessageEdits) {
-        edits.replace(message.body, with: body)
-        if body.isEmpty, let type = message.header(.contentType) { edits.remove(type.line) }
-        nameLength(body.count, in: message, edits: &edits)
+    /// Without a body only the length is seen to: a stream must have one, written as strictly as it can be, where the
+    /// datagram may have come without, or with one that somebody reads otherwise. A datagram needs none (RFC 3261 §18.3).
+    static func replace(with body: [UInt8]?, in message: Message, isStream: Bool, edits: inout MessageEdits) {
+        if let body {
+            edits.replace(message.body, with: body)
+            if body.isEmpty, let type = message.header(.contentType) { edits.remove(type.line) }
+        }
+        guard isStream || body != nil && message.has(.contentLength) else { return }
+        nameLength(body?.count ?? message.body.count, in: message, edits: &edits)
     }
 
-    /// Writes the Content-Length that a stream must have, as strictly as it can be written: a datagram may have come
-    /// without one, or with one that somebody reads otherwise.
-    static func nameLength(_ length: Int, in message: Message, edits: inout MessageEdits) {
+    private static func nameLength(_ length: Int, in message: Message, edits: inout MessageEdits) {
         if let field = message.header(.contentLength) {
             edits.replace(field.nameRange.upperBound..<field.line.upperBound) { text in
                 text.append(contentsOf: ": ".utf8)
