@@ -31,9 +31,10 @@ extension Stage {
         return seen
     }
 
-    /// A call of the ITSP to `uri`, up to the ACK.
+    /// A call of the ITSP to `uri`, up to the ACK; it is sent to `destination`, or our common port.
     func inboundCall(
-        _ uri: String, callID: String = UUID().uuidString, _ place: SourceLocation = #_sourceLocation
+        _ uri: String, to destination: SocketAddress? = nil, callID: String = UUID().uuidString,
+        _ place: SourceLocation = #_sourceLocation
     ) throws -> LiveCall {
         let ends = (pbx: try pbx.media(), itsp: try itsp.media())
         itsp.send(
@@ -46,7 +47,7 @@ extension Stage {
             Call-ID: \(callID)
             CSeq: 1 INVITE
             Contact: <sip:5551234@\(itsp.address)\(itsp.parameter)>
-            """, body: ends.itsp.description(), to: outside)
+            """, body: ends.itsp.description(), to: destination ?? outside)
         let (invite, answer) = try ring(from: itsp, to: pbx, ends.pbx)
         ends.pbx.remote = invite.audioAddress
         ends.itsp.remote = answer.audioAddress

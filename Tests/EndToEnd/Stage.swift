@@ -33,7 +33,7 @@ final class Stage {
         case insideIPv6, outsideIPv6
     }
 
-    /// `extra`: more of the configuration, where PBX stands for that one's URI.
+    /// `extra`: more of the configuration, where PBX stands for that one's URI, and ITSP for that one's address.
     init(
         _ arrangement: Arrangement = .twoAddresses, pbxOver: TransportProtocol = .udp,
         itspOver: TransportProtocol = .udp, media: String = "", extra: String = ""
@@ -62,7 +62,8 @@ final class Stage {
             state: \(directory)/state
             admin: {listen: "\(admin)"}
             log: {level: debug}
-            \(extra.replacingOccurrences(of: "PBX", with: "sip:\(pbx.address)\(pbx.parameter)"))
+            \(extra.replacingOccurrences(of: "PBX", with: "sip:\(pbx.address)\(pbx.parameter)")
+                .replacingOccurrences(of: "ITSP", with: "\(itsp.address.ip)"))
 
             """
         try configuration.write(toFile: file, atomically: true, encoding: .utf8)
