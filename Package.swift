@@ -47,7 +47,8 @@ let package = Package(
         // The outside world.
         .target(name: "Reactor", dependencies: ["CEvent", "CShims", "NetworkTypes"], swiftSettings: strict),
         .target(
-            name: "Resolver", dependencies: ["CAres", "DNS", "NetworkTypes", "Reactor"], swiftSettings: strict),
+            name: "Resolver", dependencies: ["CAres", "CShims", "DNS", "NetworkTypes", "Reactor"], swiftSettings: strict
+        ),
         .target(
             name: "Config",
             dependencies: ["NetworkTypes", .product(name: "Yams", package: "Yams")],
@@ -151,7 +152,7 @@ let package = Package(
 
 // Fuzz targets (Tests/Fuzz/run): libFuzzer brings the main function, so nothing else can be built along with them.
 if Context.environment["SALLYPORT_FUZZ"] != nil {
-    for name in ["FuzzMessage", "FuzzURI", "FuzzSDP", "FuzzProxy"] {
+    for name in ["FuzzMessage", "FuzzStream", "FuzzURI", "FuzzSDP", "FuzzProxy"] {
         package.targets.append(
             .executableTarget(
                 name: name, dependencies: ["FuzzChecks"], path: "Tests/Fuzz/\(name)",

@@ -98,6 +98,13 @@ extension MetricsText {
             configured.map {
                 Sample(Double($0.registrations), labels: [("trunk", $0.name)])
             })
+        add(
+            "trunk_target_up", .gauge, "Whether a configured trunk's target answers; without a sample: not known.",
+            configured.flatMap { trunk in
+                trunk.targets.filter { $0.state != .unknown }.map {
+                    Sample($0.state == .up ? 1 : 0, labels: [("trunk", trunk.name), ("target", $0.target)])
+                }
+            })
         add("trunks_learned", .gauge, "Trunks learned.", trunks.count - configured.count)
     }
 }

@@ -65,12 +65,13 @@ public enum StatusPage {
     public static func text(_ trunks: [TrunkSnapshot]) -> String {
         var table = TextTable([
             ("TRUNK", .left), ("DOMAIN", .left), ("KIND", .left), ("REGISTRATIONS", .right), ("CALLS", .right),
-            ("ADDRESSES", .left),
+            ("ADDRESSES", .left), ("TARGETS", .left),
         ])
         for trunk in trunks {
             table.add([
                 trunk.name, trunk.domain, trunk.isLearned ? "learned" : "configured", "\(trunk.registrations)",
                 "\(trunk.calls)", trunk.addresses.isEmpty ? "-" : trunk.addresses.joined(separator: " "),
+                trunk.targets.isEmpty ? "-" : trunk.targets.map { "\($0.target) \($0.state)" }.joined(separator: ", "),
             ])
         }
         return table.text

@@ -8,9 +8,12 @@ public struct TrunkSnapshot: Codable, Hashable, Sendable {
     public var addresses: [String]
     public var registrations: Int
     public var calls: Int
+    /// Where its requests go, as far as that is known.
+    public var targets: [TargetSnapshot]
 
     public init(
-        name: String, domain: String, isLearned: Bool, addresses: [String] = [], registrations: Int = 0, calls: Int = 0
+        name: String, domain: String, isLearned: Bool, addresses: [String] = [], registrations: Int = 0, calls: Int = 0,
+        targets: [TargetSnapshot] = []
     ) {
         self.name = name
         self.domain = domain
@@ -18,5 +21,21 @@ public struct TrunkSnapshot: Codable, Hashable, Sendable {
         self.addresses = addresses
         self.registrations = registrations
         self.calls = calls
+        self.targets = targets
+    }
+}
+
+/// One place that requests to a trunk go to.
+public struct TargetSnapshot: Codable, Hashable, Sendable {
+    public enum State: String, Codable, Hashable, Sendable { case up, down, unknown }
+
+    /// `udp:192.0.2.1:5060`
+    public var target: String
+    /// Whether it answers.
+    public var state: State
+
+    public init(target: String, state: State) {
+        self.target = target
+        self.state = state
     }
 }

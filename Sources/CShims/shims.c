@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -111,6 +112,17 @@ int CShims_set_buffer_size(int descriptor, int is_receive, int size) {
     int forced = is_receive ? SO_RCVBUFFORCE : SO_SNDBUFFORCE;
     if (setsockopt(descriptor, SOL_SOCKET, forced, &size, sizeof size) == 0) return 0;
     return setsockopt(descriptor, SOL_SOCKET, is_receive ? SO_RCVBUF : SO_SNDBUF, &size, sizeof size);
+}
+
+int CShims_file_identity(const char *path, int64_t identity[5]) {
+    struct stat status;
+    if (stat(path, &status) != 0) return -1;
+    identity[0] = (int64_t)status.st_dev;
+    identity[1] = (int64_t)status.st_ino;
+    identity[2] = status.st_size;
+    identity[3] = status.st_mtim.tv_sec;
+    identity[4] = status.st_mtim.tv_nsec;
+    return 0;
 }
 
 void CShims_trim_memory(void) {

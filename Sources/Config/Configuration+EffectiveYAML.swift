@@ -38,10 +38,12 @@ extension TrunkConfiguration {
         var lines = ["  - name: \(quoted(name))", "    domain: \(quoted(domain))"]
         if let user { lines.append("    user: \(quoted(user))") }
         lines += [
-            "    transport: auto", "    networks: \(list(networks))", "    media_networks: \(list(mediaNetworks))",
+            "    transport: \(transport?.description ?? "auto")", "    networks: \(list(networks))",
+            "    media_networks: \(list(mediaNetworks))",
             "    nat: \(isBehindNAT ? "yes" : "no")", "    trust_udp: \(trustsUDP ? "yes" : "no")",
-            "    contact: parameter",
+            "    contact: \(contact.rawValue)", "    qualify: \(qualify?.unitText ?? "off")",
         ]
+        if let sourcePort { lines.append("    source_port: \(sourcePort)") }
         if !pbx.isEmpty { lines.append("    pbx: \(list(pbx))") }
         return lines + [
             "    srtp: off", "    hide: no", "    hide_call_id: no", "    identity: keep", "    redirects: pass",

@@ -6,7 +6,8 @@ extension Configuration {
     public mutating func validate(
         on interfaces: InterfaceTable, isTaken: ((TransportProtocol, SocketAddress) -> Bool)? = nil
     ) throws(ConfigurationErrors) -> [ConfigurationWarning] {
-        var errors = addressErrors(on: interfaces) + listenerErrors() + advertiseErrors() + mediaErrors()
+        var errors =
+            addressErrors(on: interfaces) + listenerErrors() + trunkErrors() + advertiseErrors() + mediaErrors()
         var warnings: [ConfigurationWarning] = []
         if let isTaken { portFindings(isTaken, errors: &errors, warnings: &warnings) }
         if let errors = ConfigurationErrors(errors) { throw errors }
@@ -99,6 +100,26 @@ extension Configuration {
         return errors
     }
 
+    private func trunkErrors() -> [ConfigurationError] {
+        let shared = (listeners(of: .inside) + listeners(of: .outside)).filter { $0.transport == .udp }
+        var errors: [ConfigurationError] = []
+        for (index, trunk) in trunks.enumerated() {
+            let addresses = trunk.sourcePort.map { port in outside.addresses.map { SocketAddress($0, port) } } ?? []
+            let path = "trunks[\(index)].source_port"
+            if let taken = addresses.first(where: { address in shared.contains { $0.address == address } }) {
+                errors.append(error(at: path, "we listen on \(taken) for everybody; give the trunk another port"))
+            }
+            if let port = trunk.sourcePort, media.ports.contains(port) {
+                errors.append(error(at: path, "\(port) is one of the media ports \(media.ports.text)"))
+            }
+            if let transport = trunk.transport, !outside.listen.contains(where: { $0.transport == transport }) {
+                let message = "we don't speak \(transport) outside: outside.listen does not name it"
+                errors.append(error(at: "trunks[\(index)].transport", message))
+            }
+        }
+        return errors
+    }
+
     private func mediaErrors() -> [ConfigurationError] {
         let sip = (listeners(of: .inside) + listeners(of: .outside)).filter { $0.transport == .udp }.map(\.address.port)
         guard let port = sip.first(where: { media.ports.contains($0) }) else { return [] }
@@ -115,6 +136,13 @@ extension Configuration {
             where isTaken(listener.transport, listener.address) && !shared.contains(where: { $0 == listener }) {
                 let message = "\(listener.transport) \(listener.address) is in use by another program"
                 errors.append(error(at: "\(side).listen", fallback: "\(side)", message))
+            }
+        }
+        for (index, trunk) in trunks.enumerated() {
+            guard let port = trunk.sourcePort else { continue }
+            for address in outside.addresses.map({ SocketAddress($0, port) }) where isTaken(.udp, address) {
+                let message = "udp \(address) is in use by another program"
+                errors.append(error(at: "trunks[\(index)].source_port", message))
             }
         }
         for address in Set(inside.addresses + outside.addresses).sorted(by: { "\($0)" < "\($1)" }) {

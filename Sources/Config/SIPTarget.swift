@@ -26,7 +26,9 @@ public struct SIPTarget: Hashable, Sendable, CustomStringConvertible {
         self.transport = transport
     }
 
-    public var description: String { "sip:\(host)\(port.map { ":\($0)" } ?? "")" }
+    public var description: String {
+        "sip:\(host)\(port.map { ":\($0)" } ?? "")\(transport == .udp ? "" : ";transport=\(transport)")"
+    }
 }
 
 extension SIPTarget {
@@ -41,7 +43,14 @@ extension SIPTarget {
         }
         if hostPort.contains("@") { throw .wrong("a PBX's URI has no user: \(text.quotedForMessage)") }
         try self.init(hostPort: hostPort, of: text)
-        for parameter in parts.dropFirst() { try Self.check(parameter: parameter.lowercased()) }
+        for parameter in parts.dropFirst() {
+            switch parameter.lowercased() {
+            case "transport=udp", "lr": break
+            case "transport=tcp": transport = .tcp
+            case "transport=tls": throw .notBuilt("transport=tls")
+            default: throw .wrong("unknown URI parameter \(parameter.quotedForMessage)")
+            }
+        }
     }
 
     private init(hostPort: String, of text: String) throws(ValueError) {
@@ -63,13 +72,5 @@ extension SIPTarget {
             return .address(ip)
         }
         return .name(try Value.domain(text))
-    }
-
-    private static func check(parameter: String) throws(ValueError) {
-        switch parameter {
-        case "transport=udp", "lr": return
-        case "transport=tcp", "transport=tls": throw .notBuilt(parameter)
-        default: throw .wrong("unknown URI parameter \(parameter.quotedForMessage)")
-        }
     }
 }

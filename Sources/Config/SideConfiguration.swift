@@ -50,6 +50,13 @@ public struct OutsideConfiguration: Hashable, Sendable {
 }
 
 extension Configuration {
+    /// The outside UDP sockets that single trunks have for themselves.
+    public var sourcePorts: [(trunk: TrunkConfiguration, address: SocketAddress)] {
+        trunks.flatMap { trunk in
+            trunk.sourcePort.map { port in outside.addresses.map { (trunk, SocketAddress($0, port)) } } ?? []
+        }
+    }
+
     /// What both sides listen on, with the same address and port: only the source of a message tells them apart.
     public var sharedListeners: [(transport: TransportProtocol, address: SocketAddress)] {
         let inner = listeners(of: .inside)

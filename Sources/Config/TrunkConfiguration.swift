@@ -18,6 +18,23 @@ public struct TrunkConfiguration: Hashable, Sendable {
     public var trustsUDP = true
     /// Where its calls go that no registration claims, before the default `pbx`.
     public var pbx: [SIPTarget] = []
+    /// How requests go to it; nil: as DNS says.
+    public var transport: TransportProtocol?
+    /// An outside UDP port of its own.
+    public var sourcePort: UInt16?
+    public var contact = ContactMode.parameter
+    /// How often we ask it whether it is there; nil: never.
+    public var qualify: Duration?
+
+    /// Where our token is in a Contact that leaves.
+    public enum ContactMode: String, Hashable, Sendable, CaseIterable {
+        /// In a parameter of the URI.
+        case parameter
+        /// In its user.
+        case user
+        /// In a Path as well, where the PBX supports it (RFC 3327).
+        case path
+    }
 
     public init(name: String, domain: String) {
         self.name = name

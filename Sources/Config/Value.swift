@@ -164,6 +164,23 @@ enum Value {
         return text
     }
 
+    /// `auto` is nil: what DNS says.
+    static func trunkTransport(_ text: String) throws(ValueError) -> TransportProtocol? {
+        switch text.lowercased() {
+        case "auto": return nil
+        case "udp": return .udp
+        case "tcp": return .tcp
+        case "tls": throw .notBuilt("transport: tls")
+        default: throw .expected("auto, udp, tcp or tls", text)
+        }
+    }
+
+    /// How often a trunk is asked; `off` is nil.
+    static func qualify(_ text: String) throws(ValueError) -> Duration? {
+        if ["off", "no", "false"].contains(text.lowercased()) { return nil }
+        return try duration(text, in: .seconds(1)...(.seconds(3600)))
+    }
+
     /// The user part of a SIP URI (RFC 3261 §25.1), unescaped.
     static func user(_ text: String) throws(ValueError) -> String {
         let allowed = "-_.!~*'()&=+$,;?/%".utf8

@@ -5,10 +5,10 @@ extension YAMLReader {
     private static let trunkKeys = KnownKeys(
         [
             "name", "domain", "user", "transport", "networks", "media_networks", "nat", "trust_udp", "contact", "pbx",
-            "srtp", "hide", "hide_call_id", "identity", "redirects",
+            "source_port", "qualify", "srtp", "hide", "hide_call_id", "identity", "redirects",
         ],
         notBuilt: [
-            "source_port", "qualify", "keying", "tls", "from_domain", "max_calls", "calls_per_second",
+            "keying", "tls", "from_domain", "max_calls", "calls_per_second",
             "minutes_per_day",
         ])
 
@@ -24,6 +24,9 @@ extension YAMLReader {
                 fail(at: "\(item.path).name", "there is another trunk named '\(trunk.name)'")
             } else if trunks.contains(where: { $0.domain == trunk.domain && $0.user == trunk.user }) {
                 fail(at: "\(item.path).domain", "another trunk has this domain; tell them apart by 'user'")
+            }
+            if let port = trunk.sourcePort, let other = trunks.first(where: { $0.sourcePort == port }) {
+                fail(at: "\(item.path).source_port", "the trunk '\(other.name)' has the port \(port) already")
             }
             trunks.append(trunk)
         }
@@ -44,14 +47,16 @@ extension YAMLReader {
         set(&trunk.isBehindNAT, from: entries["nat"], Value.boolean)
         set(&trunk.trustsUDP, from: entries["trust_udp"], Value.boolean)
         setList(&trunk.pbx, from: entries["pbx"]) { text throws(ValueError) in try SIPTarget(text) }
+        set(&trunk.transport, from: entries["transport"], Value.trunkTransport)
+        set(&trunk.sourcePort, from: entries["source_port"]) { text throws(ValueError) in try Value.port(text) }
+        set(&trunk.contact, from: entries["contact"], Value.word)
+        set(&trunk.qualify, from: entries["qualify"], Value.qualify)
         expectDefaults(entries)
         return trunk.name.isEmpty || trunk.domain.isEmpty ? nil : trunk
     }
 
     /// The keys of which one value is built: naming it is right and changes nothing.
     private mutating func expectDefaults(_ entries: [String: Entry]) {
-        expect(entries["transport"], ["auto", "udp"], notBuilt: ["tcp", "tls"])
-        expect(entries["contact"], ["parameter"], notBuilt: ["user", "path"])
         expect(entries["srtp"], ["off", "no"], notBuilt: ["auto", "optional", "required"])
         expect(entries["hide"], ["no", "off", "false"], notBuilt: ["yes", "on", "true"])
         expect(entries["hide_call_id"], ["no", "off", "false"], notBuilt: ["auto", "yes", "on", "true"])

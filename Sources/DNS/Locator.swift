@@ -75,7 +75,7 @@ struct Locator {
         for transport in query.candidates {
             if let service = name.prefixed(by: transport.serviceLabels) { pass.prepare(.srv, of: service) }
         }
-        for family in query.families { pass.prepare(family == .v4 ? .a : .aaaa, of: name) }
+        for candidate in pass.candidates(for: name) { pass.prepareAddresses(of: candidate, query.families) }
     }
 
     /// NAPTR: order, then preference; the order decides, not what we would like better. Equal ones go by ours.
@@ -124,6 +124,9 @@ struct Locator {
         case .absent, .failed: break
         case .found(let services):
             if services.allSatisfy({ $0.target == .root }) { denied.insert(transport) }
+            for service in services where service.target != .root {
+                pass.prepareAddresses(of: service.target, query.families)
+            }
             let groups = Dictionary(grouping: services.filter { $0.target != .root && $0.port != 0 }, by: \.priority)
             for (_, group) in groups.sorted(by: { $0.key < $1.key }) where !isBlocked {
                 append(group, over: transport)
@@ -133,23 +136,23 @@ struct Locator {
 
     /// One priority. While none of its targets is known, those of the next aren't either: they are for when it is down.
     private mutating func append(_ group: [ServiceRecord], over transport: TransportProtocol) {
-        let missing = pass.missing.count
+        let gaps = pass.gaps
         let places = group.map { service in
             TargetList.Place(
                 port: service.port, weight: service.weight,
                 addresses: pass.addresses(of: service.target, query.families))
         }
-        append(places, over: transport, missing: missing)
+        append(places, over: transport, gaps: gaps)
     }
 
     private mutating func appendHost(_ name: DomainName, _ port: UInt16, _ transport: TransportProtocol) {
-        let missing = pass.missing.count
-        let addresses = pass.addresses(of: name, query.families)
-        append([.init(port: port, weight: 0, addresses: addresses)], over: transport, missing: missing)
+        let gaps = pass.gaps
+        let addresses = pass.addresses(ofHost: name, query.families)
+        append([.init(port: port, weight: 0, addresses: addresses)], over: transport, gaps: gaps)
     }
 
-    private mutating func append(_ places: [TargetList.Place], over transport: TransportProtocol, missing: Int) {
-        if pass.missing.count > missing, !places.contains(where: { $0.addresses.contains { !$0.isEmpty } }) {
+    private mutating func append(_ places: [TargetList.Place], over transport: TransportProtocol, gaps: Int) {
+        if pass.gaps > gaps, !places.contains(where: { $0.addresses.contains { !$0.isEmpty } }) {
             isBlocked = true
         } else {
             list.append(places, over: transport)

@@ -11,7 +11,8 @@ public import NetworkTypes
 /// * the time is up: what is still open counts as failed.
 public final class Lookups {
     private struct Waiting {
-        let deadline: Instant
+        /// When old answers will do, and when whatever there is.
+        let patience, deadline: Instant
         /// When the head of the list was first known.
         var headSince: Instant?
         /// The earliest entry in the queue of deadlines.
@@ -52,7 +53,7 @@ public final class Lookups {
         if case .location(let query) = request, let location = known(query, at: now) { return .location(location) }
         if waiting[request] != nil { return nil }
         guard waiting.count < settings.mostWaiting else { return request.unavailable }
-        return run(request, Waiting(deadline: now + settings.budget), at: now)
+        return run(request, Waiting(patience: now + settings.patience, deadline: now + settings.budget), at: now)
     }
 
     /// Takes a server's response to a question in.
@@ -80,8 +81,9 @@ public final class Lookups {
         kept.removeAll(keepingCapacity: true)
     }
 
-    /// Notes that other servers are asked from now on: what failed may be asked again.
-    public func serversChanged() {
+    /// Notes that other servers are asked from now on, or other domains searched: what failed may be asked again.
+    public func serversChanged(search: SearchList = SearchList()) {
+        cache.search = search
         cache.forgetFailures()
         kept.removeAll(keepingCapacity: true)
     }
@@ -129,7 +131,7 @@ public final class Lookups {
     private func run(_ request: LookupRequest, _ state: Waiting, at now: Instant) -> LookupResult? {
         var state = state
         let isLast = now >= state.deadline
-        let found = find(request, Pass(cache, at: now, isLast: isLast))
+        let found = find(request, Pass(cache, at: now, patience: state.patience, isLast: isLast))
         if let result = found.result, found.pass.missing.isEmpty || isEnough(&state, at: now) {
             waiting[request] = nil
             keep(request, result, found.pass)
@@ -159,9 +161,11 @@ public final class Lookups {
             let found = Locator.locate(query, pass)
             return (found.location.map { .location($0) }, found.pass)
         case .addresses(let host, let families):
-            return addresses(of: host, pass) { name, pass in pass.addresses(of: name, families).flatMap { $0 } }
+            return addresses(of: host, pass) { name, pass in pass.addresses(ofHost: name, families).flatMap { $0 } }
         case .sources(let domain):
-            return addresses(of: domain, pass) { name, pass in SourceFinder.addresses(of: name, &pass) }
+            // Half a list would shut servers out until it is asked for again.
+            let found = addresses(of: domain, pass) { name, pass in SourceFinder.addresses(of: name, &pass) }
+            return (found.1.missing.isEmpty ? found.0 : nil, found.1)
         }
     }
 
@@ -173,7 +177,7 @@ public final class Lookups {
         }
         var pass = pass
         let found = find(name, &pass)
-        let timeToLive = max(.seconds(1), pass.expires - pass.now)
+        let timeToLive = pass.missing.isEmpty ? max(.seconds(1), pass.expires - pass.now) : .seconds(1)
         if !found.isEmpty { return (.addresses(.addresses(found, timeToLive: timeToLive)), pass) }
         if !pass.missing.isEmpty { return (nil, pass) }
         return (.addresses(pass.hasFailed ? .unavailable : .unknownName(timeToLive: timeToLive)), pass)

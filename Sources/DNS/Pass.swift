@@ -9,9 +9,13 @@ struct Pass {
     let now: Instant
     /// Whether the time is up, so that what is open has failed.
     let isLast: Bool
+    /// From then on an old answer will do.
+    let patience: Instant
 
     /// Questions that are open, and would change the result.
     private(set) var missing: Set<Question> = []
+    /// How often one of them was met.
+    private(set) var gaps = 0
     /// When it is no longer worth waiting for the first of them.
     private(set) var wake: Instant?
     private(set) var hasFailed = false
@@ -19,7 +23,7 @@ struct Pass {
     private(set) var hasFailedServices = false
     /// When the first record of the result ends.
     private(set) var expires: Instant
-    private var room = Self.mostQuestions
+    private var seen: Set<Question> = []
 
     /// Questions of one run, more than any domain of good will gives rise to (security 36).
     static let mostQuestions = 128
@@ -31,9 +35,10 @@ struct Pass {
         case failed
     }
 
-    init(_ cache: RecordCache, at now: Instant, isLast: Bool = false) {
+    init(_ cache: RecordCache, at now: Instant, patience: Instant, isLast: Bool) {
         self.cache = cache
         self.now = now
+        self.patience = patience
         self.isLast = isLast
         expires = now + .seconds(86_400)
     }
@@ -42,9 +47,8 @@ struct Pass {
     mutating func records(_ type: RecordType, of name: DomainName) -> Outcome<Records> {
         var question = Question(name, type)
         for _ in 0...Answer.mostAliases {
-            guard room > 0 else { return .absent }
-            room -= 1
-            switch cache.lookUp(question, at: now) {
+            guard let lookup = lookUp(question) else { return .absent }
+            switch lookup {
             case .known(let records, let until):
                 expires = min(expires, until)
                 switch records {
@@ -55,6 +59,7 @@ struct Pass {
             case .open(let until):
                 if isLast { return failed(until: now) }
                 missing.insert(question)
+                gaps += 1
                 if let until { wake = min(wake ?? until, until) }
                 return .open
             case .failed(let until): return failed(until: until)
@@ -73,7 +78,19 @@ struct Pass {
     mutating func forgive() { hasFailed = false }
 
     /// Has the records asked for, so that they are there when they are needed.
-    mutating func prepare(_ type: RecordType, of name: DomainName) { _ = cache.lookUp(Question(name, type), at: now) }
+    mutating func prepare(_ type: RecordType, of name: DomainName) { _ = lookUp(Question(name, type)) }
+
+    /// The same for the addresses of a name.
+    mutating func prepareAddresses(of name: DomainName, _ families: [IPAddress.Family]) {
+        for family in families { prepare(family == .v4 ? .a : .aaaa, of: name) }
+    }
+
+    /// Nil for one question too many.
+    private mutating func lookUp(_ question: Question) -> RecordCache.Lookup? {
+        guard seen.count < Self.mostQuestions || seen.contains(question) else { return nil }
+        seen.insert(question)
+        return cache.lookUp(question, at: now, patience: patience)
+    }
 
     mutating func services(of name: DomainName) -> Outcome<[ServiceRecord]> {
         switch records(.srv, of: name) {
@@ -100,6 +117,22 @@ struct Pass {
         [IPAddress.Family.v6, .v4].filter(families.contains).map { family in
             if case .found(.addresses(let found)) = records(family == .v4 ? .a : .aaaa, of: name) { found } else { [] }
         }
+    }
+
+    /// The addresses of a name that somebody has written: one of a single label is looked for in the search list, and the
+    /// first name that has an address counts.
+    mutating func addresses(ofHost name: DomainName, _ families: [IPAddress.Family]) -> [[IPAddress]] {
+        for candidate in candidates(for: name) {
+            let before = gaps
+            let found = addresses(of: candidate, families)
+            if gaps > before || found.contains(where: { !$0.isEmpty }) { return found }
+        }
+        return []
+    }
+
+    /// The names that a name that somebody has written may stand for.
+    func candidates(for name: DomainName) -> [DomainName] {
+        isLocal(name) ? [name] : cache.search.candidates(for: name)
     }
 
     /// Whether the hosts file has the name: then it decides alone, and DNS isn't asked.

@@ -38,6 +38,7 @@ final class RecordCache {
     /// No server has answered what was asked last: old answers are given without waiting.
     private(set) var isSilent = false
     var hosts = HostsTable()
+    var search = SearchList()
 
     init(_ settings: LookupSettings) { self.settings = settings }
 
@@ -50,22 +51,22 @@ final class RecordCache {
 
     // MARK: Looking up
 
-    /// What is known of `question`, which is asked if need be.
-    func lookUp(_ question: Question, at now: Instant) -> Lookup {
+    /// What is known of `question`, which is asked if need be. An old answer will do from `patience` on, or when a new one
+    /// has been waited for as long by others.
+    func lookUp(_ question: Question, at now: Instant, patience: Instant) -> Lookup {
         if let local = localAnswer(question) { return .known(local, until: now + settings.hostsLifetime) }
-        guard var entry = entries[question] else { return ask(question, Entry(used: now), at: now) }
+        guard var entry = entries[question] else { return ask(question, Entry(used: now), at: now, patience) }
         if let records = entry.records, now < entry.expires {
-            // Written once a second at most: use decides only what is thrown away.
-            if now - entry.used > .seconds(1) { entries[question]?.used = now }
+            if entry.used < now { entries[question]?.used = now }
             return .known(records, until: entry.expires)
         }
         entry.used = now
-        if entry.asked == nil, now >= entry.askAgain { return ask(question, entry, at: now) }
+        if entry.asked == nil, now >= entry.askAgain { return ask(question, entry, at: now, patience) }
         entries[question] = entry
-        return lookUp(entry, at: now)
+        return lookUp(question.type, entry, at: now, patience)
     }
 
-    private func ask(_ question: Question, _ entry: Entry, at now: Instant) -> Lookup {
+    private func ask(_ question: Question, _ entry: Entry, at now: Instant, _ patience: Instant) -> Lookup {
         var entry = entry
         if open < settings.mostOpen {
             open += 1
@@ -78,18 +79,21 @@ final class RecordCache {
         }
         makeRoom()
         entries[question] = entry
-        return lookUp(entry, at: now)
+        return lookUp(question.type, entry, at: now, patience)
     }
 
     /// What an entry without a fresh answer is good for.
-    private func lookUp(_ entry: Entry, at now: Instant) -> Lookup {
+    private func lookUp(_ type: RecordType, _ entry: Entry, at now: Instant, _ patience: Instant) -> Lookup {
         if let records = entry.records, now < entry.expires + settings.staleLifetime {
             guard let asked = entry.asked else { return .known(records, until: entry.askAgain) }
-            let patience = asked + settings.patience
+            let patience = min(patience, asked + settings.patience)
             if isSilent || now >= patience { return .known(records, until: now + .seconds(1)) }
             return .open(until: patience)
         }
-        return entry.asked == nil ? .failed(until: entry.askAgain) : .open(until: nil)
+        guard let asked = entry.asked else { return .failed(until: entry.askAgain) }
+        // One lookup has waited for the hint in vain; the next ones needn't.
+        let isLostHint = type == .naptr && now >= asked + settings.budget
+        return isLostHint ? .failed(until: now + .seconds(1)) : .open(until: nil)
     }
 
     private func localAnswer(_ question: Question) -> Records? {

@@ -71,6 +71,8 @@ final class QueryChannel {
         options.ednspsz = 1232
         options.timeout = Int32(clamping: settings.timeout.nanoseconds / 1_000_000)
         options.tries = Int32(clamping: settings.tries)
+        options.udp_port = settings.port
+        options.tcp_port = settings.port
         options.sock_state_cb = { context, socket, isReadable, isWritable in
             guard let context else { return }
             let state = Unmanaged<State>.fromOpaque(context).takeUnretainedValue()
@@ -79,7 +81,7 @@ final class QueryChannel {
         options.sock_state_cb_data = Unmanaged.passUnretained(state).toOpaque()
         let mask =
             ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB
-            | ARES_OPT_RESOLVCONF
+            | ARES_OPT_RESOLVCONF | ARES_OPT_UDP_PORT | ARES_OPT_TCP_PORT
         var channel: ares_channel?
         let code = settings.resolvConfPath.withCString { path in
             options.resolvconf_path = UnsafeMutablePointer(mutating: path)

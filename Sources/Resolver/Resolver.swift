@@ -34,6 +34,7 @@ public final class Resolver {
         resolvConf = WatchedFile(settings.resolvConfPath)
         nextFileCheck = loop.now + settings.fileCheckInterval
         lookups.replaceHosts(readHosts())
+        lookups.serversChanged(search: readSearchList())
     }
 
     // MARK: Asking
@@ -131,15 +132,17 @@ public final class Resolver {
         guard now >= nextFileCheck else { return }
         nextFileCheck = now + settings.fileCheckInterval
         if hosts.hasChanged() { lookups.replaceHosts(readHosts()) }
-        if resolvConf.hasChanged(), settings.servers.isEmpty { changeServers() }
+        if resolvConf.hasChanged() { changeServers() }
     }
+
+    private func readSearchList() -> SearchList { SearchList(resolvConf.contents(limit: 1 << 16)) }
 
     private func readHosts() -> HostsTable { HostsTable(hosts.contents(limit: 1 << 22)) }
 
     /// Asks the servers that are named now, also what those before have not answered yet: they may be out of reach.
     private func changeServers() {
         channel = nil
-        lookups.serversChanged()
+        lookups.serversChanged(search: readSearchList())
         for question in open { ask(question) }
         work()
     }

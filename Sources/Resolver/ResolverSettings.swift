@@ -6,6 +6,8 @@ public struct ResolverSettings: Sendable {
     /// The DNS servers; those of ``resolvConfPath`` where empty.
     public var servers: [SocketAddress] = []
     public var resolvConfPath = "/etc/resolv.conf"
+    /// The port of the servers named there.
+    public var port: UInt16 = 53
     public var hostsPath = "/etc/hosts"
     /// How long a server is waited for before the next is tried, twice as long in the next round. Two servers and a repetition
     /// fit into the budget of a lookup.

@@ -1,3 +1,4 @@
+import CShims
 import Glibc
 
 /// A file that others change: tells when it has, and reads it.
@@ -5,18 +6,8 @@ import Glibc
 /// It is looked at by stat(2) rather than by inotify(7), which loses a file that is replaced, mounted over, or behind a
 /// symbolic link, as `/etc/resolv.conf` tends to be.
 struct WatchedFile {
-    private struct Identity: Equatable {
-        var device: UInt
-        var number: UInt
-        var size: Int
-        /// When it was written last, in seconds and nanoseconds. Taken as they lie: which module `timespec` belongs to
-        /// depends on what else is imported.
-        var seconds: Int
-        var nanoseconds: Int
-    }
-
     let path: String
-    private var last: Identity?
+    private var last: [Int64] = []
 
     init(_ path: String) {
         self.path = path
@@ -30,15 +21,10 @@ struct WatchedFile {
         return current != last
     }
 
-    private var identity: Identity? {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        let written = withUnsafeBytes(of: status.st_mtim) { time in
-            (time.loadUnaligned(as: Int.self), time.loadUnaligned(fromByteOffset: 8, as: Int.self))
-        }
-        return Identity(
-            device: UInt(status.st_dev), number: UInt(status.st_ino), size: Int(status.st_size),
-            seconds: written.0, nanoseconds: written.1)
+    /// Empty where there is no file.
+    private var identity: [Int64] {
+        var identity = [Int64](repeating: 0, count: 5)
+        return CShims_file_identity(path, &identity) == 0 ? identity : []
     }
 
     /// The first `limit` octets; nothing where there is no plain file.

@@ -35,18 +35,24 @@ extension Configuration {
                 let owner = listeners.first { ($0.transport, $0.local) == listener }
                 listeners.append(outsideListener(.next(in: listeners), listener, on: owner))
             }
+            guard !isShared else { continue }
+            for (trunk, address) in sourcePorts {
+                listeners.append(outsideListener(.next(in: listeners), (.udp, address), trunk: trunk.name))
+            }
         }
         return listeners
     }
 
     private func outsideListener(
-        _ id: ListenerID, _ listener: (transport: TransportProtocol, address: SocketAddress), on owner: Listener?
+        _ id: ListenerID, _ listener: (transport: TransportProtocol, address: SocketAddress),
+        on owner: Listener? = nil, trunk: String? = nil
     ) -> Listener {
         let family = listener.address.ip.family
         return Listener(
             id: id, side: .outside, transport: listener.transport, local: listener.address,
             advertised: outside.advertisedAddress(family).map { SocketAddress($0, listener.address.port) },
-            isAnnounced: !outside.familiesOfName.contains(family), socket: owner?.id)
+            isAnnounced: !outside.familiesOfName.contains(family), socket: owner?.id,
+            trunk: trunk)
     }
 
     /// What the media anchors are told, before the ports are shared out among the shards.
@@ -93,7 +99,17 @@ extension PBXSettings {
             case .address(let ip): ip.description
             case .name(let name): name
             }
-        self.init(host: host, port: target.port ?? 5060)
+        self.init(host: host, port: target.port, transport: target.transport)
+    }
+}
+
+extension ContactMode {
+    init(_ mode: TrunkConfiguration.ContactMode) {
+        switch mode {
+        case .parameter: self = .parameter
+        case .user: self = .user
+        case .path: self = .path
+        }
     }
 }
 
@@ -102,6 +118,7 @@ extension TrunkSettings {
         self.init(
             name: trunk.name, domain: trunk.domain, user: trunk.user, networks: trunk.networks,
             mediaNetworks: trunk.mediaNetworks, isNAT: trunk.isBehindNAT, trustsUDP: trunk.trustsUDP,
-            pbx: trunk.pbx.first.map(PBXSettings.init))
+            pbxs: trunk.pbx.map(PBXSettings.init), contact: ContactMode(trunk.contact), transport: trunk.transport,
+            qualify: trunk.qualify)
     }
 }

@@ -16,16 +16,16 @@ final class Daemon {
     private let logger: Logger
     private let shardCount: Int
     private let ending: Mailbox<Void>?
-    private let advertiseInterval: Duration
+    private let advertiseInterval: ClosedRange<Duration>
 
     /// - Parameters:
     ///   - shards: How many signalling threads; by default one for every two processors.
     ///   - ending: What a message ends the run through; without it SIGTERM and SIGINT do, of which a process has one
     ///     handler only.
-    ///   - advertiseInterval: How often the name of `outside.advertise` is looked up again.
+    ///   - advertiseInterval: How often the name of `outside.advertise` is looked up again, at most and at least.
     init(
         configuration: Configuration, logger: Logger, shards: Int? = nil, ending: Mailbox<Void>? = nil,
-        advertiseInterval: Duration = .seconds(300)
+        advertiseInterval: ClosedRange<Duration> = .seconds(5) ... .seconds(300)
     ) {
         self.advertiseInterval = advertiseInterval
         self.configuration = configuration

@@ -34,13 +34,9 @@ final class RegistrationJournal: Sendable {
         var records = 0
         journal = try directory.journal("registrations") { record in
             records += 1
-            switch Self.decode(record, now: now) {
-            case nil: break
-            case .unbound(let token)?: alive = alive.filter { $0.key.token != token }
-            case .bound(let binding, let expires)?:
-                let entry = Entry(expires: expires, record: record)
-                alive[Key(binding)] = expires > wall ? (binding.expiring(in: expires - wall, from: now), entry) : nil
-            }
+            guard let (binding, expires) = Self.decode(record, now: now) else { return }
+            let entry = Entry(expires: expires, record: record)
+            alive[Key(binding)] = expires > wall ? (binding.expiring(in: expires - wall, from: now), entry) : nil
         }
         loaded = alive.values.map { .bind($0.binding) }
         live = Guarded(alive.mapValues(\.entry))
@@ -55,9 +51,6 @@ final class RegistrationJournal: Sendable {
             let record = Self.encode(binding, expires: expires)
             live.withLock { $0[Key(binding)] = Entry(expires: expires, record: record) }
             journal.append(record)
-        case .unbind(let token):
-            live.withLock { live in live = live.filter { $0.key.token != token } }
-            journal.append(Self.field(token))
         case .learn, .resolved, .health: return
         }
         if journal.wantsCompaction { compact() }
@@ -77,7 +70,7 @@ final class RegistrationJournal: Sendable {
     /// Waits until everything is on the disk.
     func flush() { journal.flush() }
 
-    // MARK: Records: a length and octets for each field; a lone token says that the binding has gone
+    // MARK: Records: a length and octets for each field
 
     private static func encode(_ binding: Binding, expires: Int64) -> [UInt8] {
         field(binding.token) + field(Array(binding.user.utf8)) + field(Array(binding.domain.utf8))
@@ -90,23 +83,17 @@ final class RegistrationJournal: Sendable {
         return [UInt8(count >> 8), UInt8(count & 0xff)] + octets.prefix(count)
     }
 
-    private enum Record {
-        /// A binding, and the wall-clock second at which it expires.
-        case bound(Binding, expires: Int64)
-        case unbound(token: [UInt8])
-    }
-
-    private static func decode(_ record: [UInt8], now: Instant) -> Record? {
-        guard let fields = fields(of: record), let token = fields.first else { return nil }
+    /// A binding, and the wall-clock second at which it expires.
+    private static func decode(_ record: [UInt8], now: Instant) -> (binding: Binding, expires: Int64)? {
+        guard let fields = fields(of: record), fields.count == 7 else { return nil }
         func text(_ index: Int) -> String { String(decoding: fields[index], as: UTF8.self) }
-        guard fields.count == 7 else { return .unbound(token: token) }
         guard let pbx = SocketAddress(text(4)), let registrar = registrar(text(5)), let expires = Int64(text(6)) else {
             return nil
         }
         let binding = Binding(
-            token: token, user: text(1), domain: text(2), contact: fields[3], pbx: pbx, registrar: registrar,
+            token: fields[0], user: text(1), domain: text(2), contact: fields[3], pbx: pbx, registrar: registrar,
             expires: now)
-        return .bound(binding, expires: expires)
+        return (binding, expires)
     }
 
     /// A target; a journal of before there were targets has an address alone.

@@ -171,13 +171,13 @@ final class StatusSource: AdminSource {
     }
 
     func registrations(_ done: @escaping ([RegistrationSnapshot]) -> Void) {
-        ask { overview in
+        ask { [settings] overview in
             guard let shard = overview.shards.first else { return done([]) }
             done(
                 shard.bindings.map { binding in
                     RegistrationSnapshot(
                         aor: "sip:\(binding.user)@\(binding.domain)",
-                        trunk: shard.trunks.first { $0.domain == binding.domain }?.name ?? binding.domain,
+                        trunk: settings.trunkName(domain: binding.domain, user: binding.user),
                         contact: String(decoding: binding.contact, as: UTF8.self),
                         expiresInSeconds: max(0, (binding.expires - shard.time).seconds))
                 })
@@ -192,8 +192,33 @@ final class StatusSource: AdminSource {
                     TrunkSnapshot(
                         name: trunk.name, domain: trunk.domain, isLearned: !trunk.isConfigured,
                         addresses: trunk.addresses.map(\.description).sorted(), registrations: trunk.bindings,
-                        calls: overview.shards.reduce(0) { $0 + $1.calls.count { $0.trunk == trunk.name } })
+                        calls: overview.shards.reduce(0) { $0 + $1.calls.count { $0.trunk == trunk.name } },
+                        targets: overview.shards.flatMap(\.trunks).targets(of: trunk))
                 })
+        }
+    }
+}
+
+extension [TrunkSummary] {
+    /// The targets that any shard has used for the trunk: one that has not knows nothing about it.
+    fileprivate func targets(of trunk: TrunkSummary) -> [TargetSnapshot] {
+        var states: [Target: TargetSnapshot.State] = [:]
+        for summary in self where summary.name == trunk.name {
+            for target in summary.targets where (states[target.target] ?? .unknown) == .unknown {
+                states[target.target] = TargetSnapshot.State(target.state)
+            }
+        }
+        return states.map { TargetSnapshot(target: $0.key.description, state: $0.value) }
+            .sorted { $0.target < $1.target }
+    }
+}
+
+extension TargetSnapshot.State {
+    fileprivate init(_ state: TargetState) {
+        switch state {
+        case .up: self = .up
+        case .down: self = .down
+        case .unknown: self = .unknown
         }
     }
 }

@@ -17,7 +17,7 @@ final class TrunkSources {
             NameFollower(on: loop) { [unowned resolver] reply in
                 resolver.sources(of: trunk.domain, reply: reply)
             } onChange: { addresses in
-                onChange(.resolved(trunk: trunk.name, addresses: addresses))
+                onChange(.resolved(domain: trunk.domain, addresses: addresses))
             }
         }
     }

@@ -31,7 +31,12 @@ struct MetricsTextTests {
         status.calls.failed = ["timeout": 3, "no route": 4]
         status.processorSeconds = 1.5
         let trunks = [
-            TrunkSnapshot(name: "a", domain: "a.example", isLearned: false, calls: 2),
+            TrunkSnapshot(
+                name: "a", domain: "a.example", isLearned: false, calls: 2,
+                targets: [
+                    .init(target: "udp:192.0.2.1:5060", state: .up), .init(target: "tcp:192.0.2.2:5060", state: .down),
+                    .init(target: "udp:192.0.2.3:5060", state: .unknown),
+                ]),
             TrunkSnapshot(name: "b.example", domain: "b.example", isLearned: true),
         ]
         let text = MetricsText(status, trunks: trunks).text
@@ -41,6 +46,9 @@ struct MetricsTextTests {
         #expect(text.contains("sallyport_calls_failed_total{cause=\"no route\"} 4\n"))
         #expect(text.contains("sallyport_cpu_seconds_total 1.5\n"))
         #expect(text.contains("sallyport_trunk_calls{trunk=\"a\"} 2\n") && !text.contains("b.example"))
+        #expect(text.contains("sallyport_trunk_target_up{trunk=\"a\",target=\"udp:192.0.2.1:5060\"} 1\n"))
+        #expect(text.contains("sallyport_trunk_target_up{trunk=\"a\",target=\"tcp:192.0.2.2:5060\"} 0\n"))
+        #expect(!text.contains("192.0.2.3"))
         #expect(text.contains("sallyport_trunks_learned 1\n"))
         #expect(read.contains { $0.name == "sallyport_calls_total" && $0.value > 1e19 })
     }

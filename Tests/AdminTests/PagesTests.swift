@@ -17,7 +17,7 @@ private final class SampleSource: AdminSource {
         done([
             .init(
                 name: "myitsp", domain: "my.itsp.com", isLearned: false, addresses: ["198.51.100.1"], registrations: 1,
-                calls: 1),
+                calls: 1, targets: [.init(target: "udp:198.51.100.1:5060", state: .up)]),
             .init(name: "other.example", domain: "other.example", isLearned: true),
         ])
     }
@@ -79,6 +79,13 @@ struct PagesTests {
         #expect(lines[1].hasPrefix("evil\\u{d}\\u{a}2026 call\\u{1b}[2J  outbound   sip:1000@a"))
         #expect(lines[1].hasSuffix("198.51.100.1:4000 990 packets loss 1.0% jitter 2.2 ms dropped 3 source"))
         #expect(lines[2].hasSuffix("inside 192.168.0.1:10002 <- nobody yet 0 packets loss 0.0% jitter 0.0 ms"))
+    }
+
+    @Test("A trunk is shown with its targets and their state")
+    func trunksPage() throws {
+        let lines = try server().text("/trunks").split(separator: "\n")
+        #expect(lines[1].hasSuffix("198.51.100.1  udp:198.51.100.1:5060 up"))
+        #expect(lines[2].hasSuffix("-             -"))
     }
 
     @Test("JSON carries the same values")

@@ -80,7 +80,7 @@ struct AdvertiseTests {
         #expect(
             told.text.hasPrefix(
                 "edge.yaml:2:10: warning: inside and outside share udp 192.168.0.1:5060: only its source"))
-        #expect(told.configuration.sharedListeners.count == 1)
+        #expect(told.configuration.sharedListeners.map { "\($0.transport)" } == ["udp", "tcp"])
         let without = try validated("inside: 192.168.0.1\noutside: 192.168.0.1").text
         #expect(without.contains("give one side another port, or name inside.networks"))
         let all = try validated("inside: {addresses: [192.168.0.1], networks: [0.0.0.0/0]}\noutside: 192.168.0.1").text
@@ -90,9 +90,10 @@ struct AdvertiseTests {
     @Test("A port that another program has is told once where both sides share it")
     func sharedPortTaken() throws {
         var configuration = try read(
-            "inside: {addresses: [192.168.0.1], networks: [192.168.0.0/24]}\noutside: 192.168.0.1")
+            "inside: {addresses: [192.168.0.1], listen: [udp], networks: [192.168.0.0/24]}\n"
+                + "outside: {addresses: [192.168.0.1], listen: [udp]}")
         #expect {
             try configuration.validate(on: machine) { $1.port == 5060 }
-        } throws: { "\($0)" == "edge.yaml:1:9: udp 192.168.0.1:5060 is in use by another program" }
+        } throws: { "\($0)" == "edge.yaml:1:44: udp 192.168.0.1:5060 is in use by another program" }
     }
 }

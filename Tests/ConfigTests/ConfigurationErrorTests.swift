@@ -64,7 +64,7 @@ struct ConfigurationErrorTests {
                 "media: {direct_media: yes}",
                 "edge.yaml:3:23: 'media.direct_media': 'direct_media: yes' is not built yet"),
             .after(
-                "pbx: [\"sip:10.0.0.2;transport=tcp\"]", "edge.yaml:3:7: 'pbx[0]': 'transport=tcp' is not built yet"),
+                "pbx: [\"sip:10.0.0.2;transport=tls\"]", "edge.yaml:3:7: 'pbx[0]': 'transport=tls' is not built yet"),
             .after("pbx: sips:10.0.0.2", "edge.yaml:3:6: 'pbx': 'sips (TLS)' is not built yet"),
             Mistake(
                 "inside: {addresses: [10.0.0.1], listen: [udp, tcp, tls]}\noutside: 192.0.2.1",

@@ -39,6 +39,8 @@ struct ConfigurationYAMLTests {
         trunk.user = "account1"
         trunk.networks = [try #require(IPNetwork("198.51.100.0/24"))]
         trunk.pbx = [SIPTarget(host: .address(ip("192.168.0.3")))]
+        trunk.sourcePort = 5080
+        trunk.qualify = .seconds(30)
         #expect(file.trunks == [trunk])
     }
 

@@ -224,6 +224,21 @@ struct LocatorTests {
         #expect(dns.targets(LocationQuery("o")) == ["0/0 udp:192.0.2.2:5060"])
     }
 
+    @Test("a name of one label is looked for in the domains of resolv.conf, then as it is")
+    func search() {
+        let file = "nameserver 192.0.2.53\nsearch ignored\nsearch lan  Office.example\n"
+        var dns = LookupHarness(["pbx.office.example 300 A 192.0.2.1", "pbx 300 A 192.0.2.2", "only 300 A 192.0.2.3"])
+        dns.lookups.serversChanged(search: SearchList(Array(file.utf8)))
+        #expect(dns.targets(LocationQuery("pbx", port: 5060)) == ["0/0 udp:192.0.2.1:5060"])
+        #expect(dns.targets(LocationQuery("only", port: 5060)) == ["0/0 udp:192.0.2.3:5060"])
+        #expect(dns.targets(LocationQuery("none", port: 5060)) == ["unknown"])
+        dns.zone.records += [ZoneRecord("_sip._udp.o.x 300 SRV 0 0 1 pbx")]
+        #expect(dns.targets(LocationQuery("o.x")) == ["0/0 udp:192.0.2.2:1"], "a target is a whole name")
+        #expect(!dns.takeAsked().contains { $0.hasSuffix("ignored") })
+        #expect(dns.targets(LocationQuery("phone.lan", port: 5060)) == ["unknown"])
+        #expect(Set(dns.takeAsked()) == ["A phone.lan", "AAAA phone.lan"])
+    }
+
     @Test("what the hosts file says of an SRV target holds")
     func hostsOfTarget() {
         var dns = LookupHarness(["_sip._udp.o 300 SRV 0 0 9 h", "h 300 A 192.0.2.1"])

@@ -33,9 +33,10 @@ struct LookupHarness {
     /// Runs a request to its end; the result and the time that it took.
     mutating func run(_ request: LookupRequest) -> (result: LookupResult?, time: Duration) {
         let start = now
+        let known = results.count
         if let result = begin(request) { return (result, .zero) }
-        while results.last(where: { $0.0 == request && $0.2 >= start }) == nil, step() {}
-        guard let found = results.last(where: { $0.0 == request && $0.2 >= start }) else { return (nil, now - start) }
+        while !results[known...].contains(where: { $0.0 == request }), step() {}
+        guard let found = results[known...].first(where: { $0.0 == request }) else { return (nil, now - start) }
         return (found.1, found.2 - start)
     }
 

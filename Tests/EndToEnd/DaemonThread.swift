@@ -13,7 +13,7 @@ final class DaemonThread: @unchecked Sendable {
     private let done = DispatchSemaphore(value: 0)
     private var result: Result<Int32, any Error>?
 
-    init(_ file: String, shards: Int, advertiseInterval: Duration = .seconds(300)) throws {
+    init(_ file: String, shards: Int, advertiseInterval: ClosedRange<Duration> = .seconds(5) ... .seconds(300)) throws {
         ending = try Mailbox()
         var configuration = try Configuration(contentsOf: file)
         _ = try configuration.validate(on: .ofThisMachine())
@@ -28,6 +28,8 @@ final class DaemonThread: @unchecked Sendable {
             done.signal()
         }
     }
+
+    convenience init(_ stage: Stage, shards: Int) throws { try self.init(stage.file, shards: shards) }
 
     /// Ends it; its exit status.
     func stop() throws -> Int32? {

@@ -8,7 +8,7 @@ struct ShardTests {
     @Test("Calls work whichever shard's socket their messages come to, and whichever shard saw the registration")
     func manyCalls() throws {
         let stage = try Stage()
-        let daemon = try DaemonThread(stage.file, shards: 3)
+        let daemon = try DaemonThread(stage, shards: 3)
         try stage.waitUntilReady()
         let contact = try stage.register(callID: "register-\(UUID())")
         // The other shards learn of it through their mailboxes.

@@ -134,7 +134,7 @@ struct StreamCallTests {
     @Test("Shards share one connection to an ITSP, and calls work whichever shard they belong to")
     func shards() throws {
         let stage = try stage(Mix(pbx: .tcp, itsp: .tcp))
-        let daemon = try DaemonThread(stage.file, shards: 3)
+        let daemon = try DaemonThread(stage, shards: 3)
         try stage.waitUntilReady()
         stage.itsp.streams?.callsBack = true
         let contact = try stage.register(callID: "register-\(UUID())")

@@ -79,6 +79,20 @@ struct StreamTests {
         }
     }
 
+    @Test("A STUN keep-alive on the UDP port is told where it came from")
+    func stun() throws {
+        let stage = try Stage()
+        try stage.start()
+        let peer = try LoopbackPeer(at: SocketAddress(stage.pbx.address.ip, 0))
+        let id = [UInt8](1...12)
+        peer.send([0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42] + id, to: stage.inside)
+        let answer = try #require(peer.receive())
+        #expect(answer.source == stage.inside)
+        #expect(answer.packet.starts(with: [1, 1, 0, 12, 0x21, 0x12, 0xa4, 0x42] + id))
+        let port = UInt16(answer.packet[26]) << 8 | UInt16(answer.packet[27])
+        #expect(port ^ 0x2112 == peer.address.port)
+    }
+
     // MARK: Ends
 
     @Test("Who has ended its side of a connection still gets its answers")

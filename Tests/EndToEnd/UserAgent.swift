@@ -6,9 +6,9 @@ import Testing
 final class UserAgent {
     let name: String
     let transport: TransportProtocol
-    private let peer: any Wire
     /// The host that it is on, where that is not this one.
     private let host: NetworkNamespace?
+    private let peer: any Wire
     /// Datagrams that came before: a repeated one is a retransmission.
     private var seen: Set<[UInt8]> = []
     private var branches = 0
@@ -27,10 +27,10 @@ final class UserAgent {
         self.name = name
         self.transport = transport
         self.host = host
-        func wire() throws -> any Wire {
+        let open: () throws -> any Wire = {
             transport == .udp ? try LoopbackPeer(at: address) : try StreamPeer(at: address)
         }
-        peer = try host?.run(wire) ?? wire()
+        peer = try host?.run(open) ?? open()
     }
 
     /// A new end for audio beside it.
@@ -44,7 +44,10 @@ final class UserAgent {
         let text = head.trimmingCharacters(in: .newlines) + type + "\nContent-Length: "
         let wire = { (text: String) in text.replacingOccurrences(of: "\n", with: "\r\n") }
         let octets = Array(wire(body).utf8)
-        peer.send(Array(wire(text).utf8) + Array("\(octets.count)\r\n\r\n".utf8) + octets, to: destination)
+        let message = Array(wire(text).utf8) + Array("\(octets.count)\r\n\r\n".utf8) + octets
+        guard let host else { return peer.send(message, to: destination) }
+        // It may open a connection.
+        _ = try? host.run { [peer] in peer.send(message, to: destination) }
     }
 
     /// A Via value for a new transaction.

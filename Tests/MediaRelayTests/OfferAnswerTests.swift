@@ -26,6 +26,20 @@ struct OfferAnswerTests {
         #expect(scenario.binder.bound.isEmpty)
     }
 
+    @Test("The INVITE goes on to a target of the other family: rolled back, the same exchange is anchored anew")
+    func otherFamily() throws {
+        #expect(try scenario.offer(audio("192.168.0.2", 4000), exchange: 9) == audio("203.0.113.1", 10_000))
+        try scenario.answer(audio("198.51.100.8", 6000), exchange: 9)
+        scenario.rollback(9)
+        scenario.callee = MediaPeer(side: .outside, family: .v6, signallingAddress: ip("2001:db8::7"))
+        #expect(try scenario.offer(audio("192.168.0.2", 4000), exchange: 9).contains("c=IN IP6 2001:db8::1"))
+        #expect(try scenario.answer(audio("2001:db8::7", 5000), exchange: 9).contains("c=IN IP4 192.168.0.1"))
+        scenario.confirm()
+        scenario.close()
+        #expect(scenario.free == [20, 20])
+        #expect(scenario.binder.bound.isEmpty)
+    }
+
     @Test("The 200 moves the early media somewhere else")
     func changedAnswer() throws {
         try scenario.offer(audio("192.168.0.2", 4000))

@@ -128,7 +128,7 @@ import Testing
     @Test func `a configured trunk: by networks, by literal domain, by what its name resolves to; to its own PBX`() {
         let trunk = TrunkSettings(
             name: "gateways", domain: "gw.example", networks: [IPNetwork("198.51.100.0/24")].compactMap { $0 },
-            pbx: PBXSettings(host: "192.168.0.3", port: 5060))
+            pbxs: [PBXSettings(host: "192.168.0.3", port: 5060)])
         let proxy = ProxyHarness(trunks: [trunk])
         let text = invite("sip:8005551212@203.0.113.1")
         let sent = proxy.receive(text, on: .outside, from: ProxyHarness.stranger)
@@ -136,7 +136,7 @@ import Testing
         #expect(sent[0].text.contains("X-Sallyport-Trunk: gateways\r\n"))
         let named = ProxyHarness.address("192.0.2.44:5060")
         #expect(proxy.receive(text, on: .outside, from: named).map(\.status) == [404])
-        proxy.core.apply(.resolved(trunk: "gateways", addresses: [named.ip]))
+        proxy.core.apply(.resolved(domain: "gw.example", addresses: [named.ip]))
         let resolved = proxy.receive(
             CallTexts.inboundINVITE(uri: "sip:8005551212@203.0.113.1", branch: "z9hG4bKn"), on: .outside, from: named)
         #expect(resolved.map(\.requestURI) == ["sip:8005551212@192.168.0.3"])

@@ -75,12 +75,14 @@ final class ProxyHarness {
 
     @discardableResult
     func receive(
-        _ bytes: [UInt8], on side: Side, from source: SocketAddress? = nil, by transport: TransportProtocol = .udp
+        _ bytes: [UInt8], on side: Side, from source: SocketAddress? = nil, by transport: TransportProtocol = .udp,
+        listener: UInt16? = nil
     ) -> [Sent] {
         let source = source ?? (side == .inside ? Self.pbx : Self.itsp)
         let index: UInt16 = (side == .inside ? 0 : 1) + (source.ip.family == .v6 ? 2 : 0)
-        let listener = sharedSocket ?? ListenerID(index + (transport == .udp ? 0 : UInt16(Self.listeners.count)))
-        core.receive(bytes, from: Flow(listener: listener, peer: source), at: now)
+        let common = ListenerID(index + (transport == .udp ? 0 : UInt16(Self.listeners.count)))
+        let id = listener.map { ListenerID($0) } ?? sharedSocket ?? common
+        core.receive(bytes, from: Flow(listener: id, peer: source), at: now)
         return drain()
     }
 
@@ -133,7 +135,8 @@ final class ProxyHarness {
                     #expect(flow.listener == sharedSocket)
                     side = flow.peer.ip.isPrivate ? .inside : .outside
                 }
-                let message = Sent(bytes: bytes, to: flow.peer, side: side, transport: listener.transport)
+                let message = Sent(
+                    bytes: bytes, to: flow.peer, side: side, transport: listener.transport, from: listener.local)
                 if side == .outside, scansOutside, !message.insideAddresses.isEmpty {
                     leaks += message.insideAddresses
                     Issue.record("an inside address leaves: \(message.insideAddresses)\n\(message.text)")
@@ -166,6 +169,8 @@ struct Sent {
     let to: SocketAddress
     let side: Side
     let transport: TransportProtocol
+    /// The listener that it left by.
+    var from = SocketAddress(.unspecified(.v4), 0)
 
     var text: String { String(decoding: bytes, as: UTF8.self) }
     var message: Message? { try? MessageParser.parse(datagram: bytes) }

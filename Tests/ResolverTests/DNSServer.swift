@@ -38,14 +38,16 @@ final class DNSServer {
     private var streams: [Int32: Readiness] = [:]
     private var timers: [Timer] = []
 
-    init(on loop: EventLoop, _ lines: [String] = []) throws(SystemError) {
+    init(
+        on loop: EventLoop, _ lines: [String] = [],
+        at any: SocketAddress = SocketAddress(IPAddress(v4: 0x7f00_0001), 0)
+    ) throws(SystemError) {
         self.loop = loop
         zone = Zone(lines)
-        let any = SocketAddress(IPAddress(v4: 0x7f00_0001), 0)
         var found: (UDPSocket, Int32)?
         for _ in 0..<20 where found == nil {
             let socket = try UDPSocket(binding: any)
-            if let listener = Self.listen(socket.localAddress.port) { found = (socket, listener) }
+            if let listener = Self.listen(socket.localAddress) { found = (socket, listener) }
         }
         guard let found else { throw SystemError("find a port for both transports", code: EADDRINUSE) }
         (socket, listener) = found
@@ -72,12 +74,12 @@ final class DNSServer {
 
     // MARK: Transports
 
-    private static func listen(_ port: UInt16) -> Int32? {
+    private static func listen(_ local: SocketAddress) -> Int32? {
         let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        address.sin_port = local.port.bigEndian
+        address.sin_addr.s_addr = (local.ip.v4 ?? 0).bigEndian
         let isBound = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0

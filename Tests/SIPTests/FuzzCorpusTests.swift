@@ -15,7 +15,8 @@ import Testing
         .map { [UInt8](try Data(contentsOf: $0)) }
     }
 
-    @Test(arguments: ["message", "uri", "sdp", "proxy"]) func `past finds are handled`(target: String) throws {
+    @Test(arguments: ["message", "stream", "uri", "sdp", "proxy"]) func `past finds are handled`(target: String) throws
+    {
         let inputs = try Self.inputs(of: target)
         #expect(!inputs.isEmpty)
         for input in inputs { Self.run(target, input) }
@@ -35,6 +36,7 @@ import Testing
     private static func run(_ target: String, _ input: [UInt8]) {
         switch target {
         case "message": MessageCheck.run(input)
+        case "stream": StreamCheck.run(input)
         case "uri": FieldCheck.run(input)
         case "sdp": SessionCheck.run(input)
         default: ProxyCheck.run(input)

@@ -55,7 +55,8 @@ final class Simulation {
         world.names["itsp.example"] = NameScript(
             location: hasNames || random.chance(0.9)
                 ? .targets(targets) : random.chance(0.5) ? .unknownName : .unavailable,
-            delay: world.weather == .failover ? .milliseconds(30) : hasNames ? min(delay ?? .zero, .milliseconds(2300)) : delay)
+            delay: world.weather == .failover
+                ? .milliseconds(30) : hasNames ? min(delay ?? .zero, .milliseconds(2300)) : delay)
     }
 
     private func drawNetwork() {

@@ -30,7 +30,7 @@ struct RegistrationJournalTests {
         for number in 0..<3 {
             journal.record(.bind(binding(number, expires: start + .seconds(3600))), now: start)
         }
-        journal.record(.unbind(token: Array("token1".utf8)), now: start)
+        journal.record(.bind(binding(1, expires: .zero)), now: start)
         journal.record(.bind(binding(3, expires: .zero + .seconds(999))), now: start)
         journal.flush()
         let loaded = try open(at: .zero).loaded

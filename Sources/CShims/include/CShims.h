@@ -78,5 +78,9 @@ int64_t CShims_receive_drops(int descriptor);
 /// Sets a buffer size (SO_RCVBUF or SO_SNDBUF): beyond the system's limit where the process may, else up to it.
 int CShims_set_buffer_size(int descriptor, int is_receive, int size);
 
+/// What tells a file from any that was in its place before: device, number, size, seconds and nanoseconds of its last
+/// change. stat(2)'s result: 0, or -1 with errno.
+int CShims_file_identity(const char *path, int64_t identity[5]);
+
 /// Gives memory that is free but not yet returned back to the system.
 void CShims_trim_memory(void);

@@ -44,6 +44,8 @@ struct Forwarding {
     /// The trunk's name, and its settings where it is configured.
     var trunk: String
     var trunkSettings: TrunkSettings?
+    /// The trunk by whose own port it leaves, where that has one (design §10: `source_port`).
+    var port: String?
     /// The call that an in-dialog request belongs to.
     var call: Call?
 }

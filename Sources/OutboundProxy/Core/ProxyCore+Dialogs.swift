@@ -200,7 +200,7 @@ extension ProxyCore {
         }
         let body = response.bytes[response.body]
         let isFromCaller = server.ingress != call.origin
-        let settings = directory.settings(named: server.trunk)
+        let settings = directory.trunks.named(server.trunk)
         let sender = party(server.egress, flow.peer.ip, outbound.local.ip.family, settings)
         // Early dialogs differ by the callee's tag, which a request of the callee's has in its From.
         let fork = (isFromCaller ? response.fromTag : response.toTag).map { call.fork(response.bytes[$0]) } ?? 0

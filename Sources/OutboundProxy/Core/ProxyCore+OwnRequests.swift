@@ -88,7 +88,7 @@ extension ProxyCore {
         guard !party.target.isEmpty else { return }
         let dialog = OwnDialog(
             party: party, other: other.identity, callID: call.callID, serial: call.serial,
-            flow: flow(to: party, on: side, directory.settings(named: call.trunk)))
+            flow: flow(to: party, on: side, directory.trunks.named(call.trunk)))
         call.openBYEs += 1
         sendBYE(in: dialog, cSeq: other.cSeq &+ 1, reason, for: .bye(call), at: now)
     }
@@ -107,7 +107,7 @@ extension ProxyCore {
         let dialog = OwnDialog(
             party: party, other: Array(bytes[from.value]), callID: Array(bytes[response.callID]),
             serial: server.serial,
-            flow: self.flow(to: party, on: server.egress, directory.settings(named: server.trunk)))
+            flow: self.flow(to: party, on: server.egress, directory.trunks.named(server.trunk)))
         let ack = dialog.request("ACK", cSeq: response.cSeq.number, branch: newBranch(of: dialog), identities)
         send(ack, on: dialog.flow)
         guard !client.isHungUp else { return }
@@ -138,14 +138,18 @@ extension ProxyCore {
     private func flow(to party: Call.Party, on side: Side, _ trunk: TrunkSettings?) -> Flow {
         guard party.isRouteKnown else { return party.flow }
         let text = party.routes.first ?? party.target
-        guard let value = NameAddress(0..<text.count, in: text), let uri = URI(value.uri, in: text),
-            let ip = uri.address(in: text), isInside(ip) == (side == .inside), !isForbidden(ip),
+        // A target is a URI alone: its parameters are its own.
+        let whole = 0..<text.count
+        let range = party.routes.isEmpty ? whole : NameAddress(whole, in: text)?.uri ?? whole
+        guard let uri = URI(range, in: text), let ip = uri.address(in: text), isInside(ip) == (side == .inside),
+            !isForbidden(ip),
             ip.isPrivate == party.flow.peer.ip.isPrivate
         else { return party.flow }
         let demanded = uri.demandedTransport(in: text) ?? (side == .outside ? trunk?.transport : nil)
         let transport = demanded ?? .udp
         let address = SocketAddress(ip, uri.port ?? transport.defaultPort)
-        guard let listener = identities.listener(side, family: ip.family, transport: transport),
+        let own = identities[party.flow.listener]?.trunk
+        guard let listener = identities.listener(side, family: ip.family, transport: transport, trunk: own),
             !identities.isOurs(address)
         else { return party.flow }
         return Flow(listener: listener.id, peer: address)

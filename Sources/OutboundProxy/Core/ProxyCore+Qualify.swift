@@ -47,9 +47,12 @@ extension ProxyCore {
     }
 
     func send(_ probe: Qualification.Probe, at now: Instant) {
-        guard let flow = flow(to: probe.target, on: .outside), let listener = identities[flow.listener] else { return }
+        let trunk = probe.qualification.trunk
+        guard let flow = flow(to: probe.target, on: .outside, ofTrunk: trunk.name),
+            let listener = identities[flow.listener], listener.isAnnounced
+        else { return }
         let branch = transactions.newBranch(loop: 0)
-        let bytes = options(to: probe.qualification.trunk, listener, branch: branch)
+        let bytes = options(to: trunk, listener, branch: branch)
         let client = ClientTransaction(
             key: TransactionKey(branch: branch[...], method: .options), flow: flow, method: .options,
             purpose: .qualify(probe.qualification), request: bytes, isReliable: listener.transport.isReliable,

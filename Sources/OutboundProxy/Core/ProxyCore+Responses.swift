@@ -126,20 +126,20 @@ extension ProxyCore {
         var edits = MessageEdits()
         edits.truncate(at: response.body.upperBound)
         removeTopVia(of: response, &edits)
+        let isStream = server.flow.connection != 0
         var failure: MediaFailure?
         do {
-            if let body = try anchored(response, of: server, from: flow, at: now) {
-                BodyEdit.replace(with: body, in: response, edits: &edits)
-            } else if server.flow.connection != 0 {
-                BodyEdit.nameLength(response.body.count, in: response, edits: &edits)
-            }
+            let body = try anchored(response, of: server, from: flow, at: now)
+            BodyEdit.replace(with: body, in: response, isStream: isStream, edits: &edits)
         } catch {
             // What can't be anchored doesn't cross; the call that it answers is ended below.
-            BodyEdit.replace(with: [], in: response, edits: &edits)
+            BodyEdit.replace(with: [], in: response, isStream: isStream, edits: &edits)
             failure = error
         }
         if server.egress == .inside, server.ingress == .outside, let listener = identities[server.flow.listener] {
-            _ = contacts.hideContacts(of: response, from: flow.peer.ip, as: listener, edits: &edits)
+            _ = contacts.hideContacts(
+                of: response, from: flow.peer.ip, as: listener, mode: contactMode(ofTrunk: server.trunk),
+                edits: &edits)
         }
         if server.method == .register, server.ingress == .inside {
             register(response, of: server, from: flow, at: now, &edits)
@@ -156,6 +156,10 @@ extension ProxyCore {
         if let failure, let call = server.call, response.status >= 200 {
             hangUp(call, "the answer's media was refused: \(failure.reason)", at: now)
         }
+    }
+
+    private func contactMode(ofTrunk name: String) -> ContactMode {
+        directory.trunks.named(name)?.contact ?? .parameter
     }
 
     private func reason(of response: Message) -> String {
@@ -264,8 +268,8 @@ extension ProxyCore {
     private func unbind(
         user: String, domain: String, but listed: [ContactMapping.RegisteredContact], at now: Instant
     ) {
-        for var binding in directory.bindings(domains: [domain], at: now)
-        where binding.user == user && !listed.contains(where: { $0.token == binding.token }) {
+        for var binding in directory.registrations.bindings(of: user, domain: domain, at: now)
+        where !listed.contains(where: { $0.token == binding.token }) {
             binding.expires = .zero
             publish(.bind(binding))
         }
@@ -280,9 +284,8 @@ extension ProxyCore {
         let asker = server.flow.peer.ip
         // Without a configured PBX, who has a live registration is one.
         guard
-            isPBX(asker)
-                || settings.pbxs.isEmpty
-                    && directory.allBindings.contains(where: { $0.pbx.ip == asker && $0.expires > now })
+            inside.isPBX(asker)
+                || settings.pbxs.isEmpty && directory.registrations.isPBX(asker, at: now)
         else { return }
         publish(.learn(domain: request.bytes.text(uri.host).lowercased(), address: peer, until: now + .seconds(600)))
     }

@@ -22,12 +22,11 @@ extension ProxyCore {
         if routes.next == nil, identities.isOurs(uri, in: bytes) { return toOurselves(arrival, routes, uri) }
         if arrival.message.maxForwards == 0 { return .refuse(483, "Too Many Hops") }
         let known = arrival.message.isInDialog ? calls.call(of: arrival.message, from: .inside) : nil
-        let domain = bytes.text(uri.host).lowercased()
-        let user = fromUser(arrival.message)
         let trunk =
-            known.map { directory.settings(named: $0.call.trunk) } ?? directory.settings(domain: domain, user: user)
+            known.map { (name: $0.call.trunk, settings: directory.trunks.named($0.call.trunk)) }
+            ?? outboundTrunk(of: arrival.message, next: uri)
         var hop: Forwarding.NextHop
-        switch nextHop(of: uri, in: bytes, on: .outside, trunk) {
+        switch nextHop(of: uri, in: bytes, on: .outside, trunk.settings) {
         case .success(let found): hop = found
         case .failure(let refusal): return .refuse(refusal.status, refusal.reason)
         }
@@ -44,8 +43,14 @@ extension ProxyCore {
         return .forward(
             Forwarding(
                 uri: routes.strictTarget.map { Array(bytes[$0.uri]) }, nextHop: hop, egress: egress, routes: routes,
-                isStrict: isStrict, trunk: known?.call.trunk ?? directory.trunkName(domain: domain, user: user),
-                trunkSettings: trunk, call: known?.call))
+                isStrict: isStrict, trunk: trunk.name, trunkSettings: trunk.settings,
+                port: ownPort(along: routes, in: bytes) ?? trunk.settings?.name, call: known?.call))
+    }
+
+    /// The trunk whose port the dialog has, by our Record-Route for the outside.
+    private func ownPort(along routes: RouteProcessing, in bytes: [UInt8]) -> String? {
+        guard identities.hasTrunkPorts, let last = routes.popped.last else { return nil }
+        return URI(last.uri, in: bytes).flatMap { identities.trunk(of: $0, in: bytes) }
     }
 
     /// Whether the route that came to us goes on outside, by our own Record-Route for that side.
@@ -57,9 +62,9 @@ extension ProxyCore {
     /// From inside, to a URI that names us: a Contact of ours that came back, a question to ourselves, or nothing.
     private func toOurselves(_ arrival: Arrival, _ routes: RouteProcessing, _ uri: URI) -> Verdict {
         if let restored = contacts.restored(
-            uri, in: arrival.message, from: arrival.flow.peer.ip, directory: directory, at: arrival.now)
+            uri, in: arrival.message, routes, from: arrival.flow.peer.ip, directory: directory, at: arrival.now)
         {
-            return toInside(restored, arrival, routes, trunk: "", settings: nil, known: nil)
+            return toInside([restored], arrival, routes, trunk: "", settings: nil, known: nil)
         }
         if arrival.message.method == .options { return .answer(status: 200, reason: "OK", extra: Self.capabilities) }
         return .refuse(404, "Not Found")
@@ -79,13 +84,15 @@ extension ProxyCore {
                 arrival, .refuse(message.defect?.status ?? 400, message.defect?.reason ?? "Malformed Request-URI"))
         }
         if message.isInDialog { return inDialogFromOutside(arrival, routes, uri) }
-        let restored = contacts.restored(uri, in: message, from: source, directory: directory, at: arrival.now)
-            .flatMap { isTrusted($0, over: arrival.listener.transport) ? $0 : nil }
-        let trunk = trunk(of: arrival)
+        let restored = contacts.restored(
+            uri, in: message, routes, from: source, directory: directory, at: arrival.now
+        ).flatMap { isTrusted($0, over: arrival.listener.transport) ? $0 : nil }
+        let trunk = trunk(of: arrival, uri)
         guard restored != nil || trunk != nil else { return fromStranger(arrival, uri) }
         if let refusal = refusal(of: message, routes) { return refusal }
         // Some trunks call a number at their own domain: that means us too, since nothing goes back outside.
-        let isTrunks = trunk?.domains.contains(message.bytes.text(uri.host).lowercased()) ?? false
+        let host = message.bytes.text(uri.host).lowercased()
+        let isTrunks = host == restored?.domain || trunk?.names.contains(host) ?? false
         guard identities.side(of: uri, in: message.bytes, as: .outside) == .outside || isTrunks, routes.next == nil
         else {
             return .refuse(403, "Relaying Denied")
@@ -97,13 +104,12 @@ extension ProxyCore {
         if let restored {
             let domain = restored.domain ?? ""
             return toInside(
-                restored, arrival, routes, trunk: directory.trunkName(domain: domain, user: restored.user),
-                settings: directory.settings(domain: domain, user: restored.user), known: nil)
+                [restored], arrival, routes, trunk: directory.trunkName(domain: domain, user: restored.user),
+                settings: directory.trunks.settings(domain: domain, user: restored.user), known: nil)
         }
-        guard let trunk, let target = destination(of: uri, in: message.bytes, trunk: trunk, at: arrival.now) else {
-            return .refuse(404, "Not Found")
-        }
-        return toInside(target, arrival, routes, trunk: trunk.name, settings: trunk.settings, known: nil)
+        guard let trunk else { return .refuse(404, "Not Found") }
+        let targets = destinations(of: uri, in: message, trunk: trunk, at: arrival.now)
+        return toInside(targets, arrival, routes, trunk: trunk.name, settings: trunk.settings, known: nil)
     }
 
     /// A stranger is not relayed. A question to ourselves, and a request for nobody that we know, are answered at most
@@ -112,7 +118,8 @@ extension ProxyCore {
         let message = arrival.message
         guard message.defect == nil, message.method != .ack,
             identities.side(of: uri, in: message.bytes, as: .outside) == .outside,
-            uri.parameters.first(ContactMapping.parameter, in: message.bytes) == nil, !message.has(.route),
+            uri.parameters.first(ContactMapping.parameter, in: message.bytes) == nil,
+            contacts.token(in: uri, message.bytes) == nil, !message.has(.route),
             strangerAnswers.take(arrival.flow.peer.ip, at: arrival.now)
         else { return .drop(\.droppedUnadmitted) }
         if message.method == .options { return .answerStranger(status: 200, reason: "OK") }
@@ -122,11 +129,11 @@ extension ProxyCore {
     /// Whether the trunk of a registration takes requests over that transport (design §3: `trust_udp`).
     private func isTrusted(_ target: RestoredTarget, over transport: TransportProtocol) -> Bool {
         guard transport == .udp, let domain = target.domain else { return true }
-        return directory.settings(domain: domain, user: target.user)?.trustsUDP ?? true
+        return directory.trunks.settings(domain: domain, user: target.user)?.trustsUDP ?? true
     }
 
     private func outsideRefusal(_ arrival: Arrival, _ refusal: Verdict) -> Verdict {
-        trunk(of: arrival) == nil ? .drop(\.droppedUnadmitted) : refusal
+        trunk(of: arrival, nil) == nil ? .drop(\.droppedUnadmitted) : refusal
     }
 
     /// In a dialog the token decides: in the Request-URI, else in our Route; else the dialog that we know, when the
@@ -134,9 +141,9 @@ extension ProxyCore {
     private func inDialogFromOutside(_ arrival: Arrival, _ routes: RouteProcessing, _ uri: URI) -> Verdict {
         let message = arrival.message
         let known = calls.call(of: message, from: .outside)
-        let trunk = trunk(of: arrival)
         var target = contacts.restored(
-            uri, in: message, from: arrival.flow.peer.ip, directory: directory, at: arrival.now)
+            uri, in: message, routes, from: arrival.flow.peer.ip, directory: directory, at: arrival.now)
+        let trunk = known == nil || target == nil ? trunk(of: arrival, uri) : nil
         let routePeer = contacts.routePeer(routes, in: message)
         if target == nil, let known, routePeer != nil || isHop(arrival.flow.peer.ip, trunk, of: known.call) {
             target = contacts.restored(party: known.call[.inside])
@@ -147,56 +154,97 @@ extension ProxyCore {
                 ? contacts.unchanged(uri, in: message, at: routePeer)
                 : contacts.restored(uri, in: message, at: routePeer)
         }
+        if let home = known.map({ .flow($0.call[.inside].flow) }) ?? routePeer.map({ Forwarding.NextHop.target($0) }) {
+            target?.home = home
+        }
         guard let target else {
             return trunk == nil ? .drop(\.droppedUnadmitted) : .refuse(481, "Call/Transaction Does Not Exist")
         }
         if let refusal = refusal(of: message, routes) { return refusal }
         return toInside(
-            target, arrival, routes, trunk: known?.call.trunk ?? trunk?.name ?? "",
-            settings: known.map { directory.settings(named: $0.call.trunk) } ?? trunk?.settings, known: known?.call)
+            [target], arrival, routes, trunk: known?.call.trunk ?? trunk?.name ?? "",
+            settings: known.map { directory.trunks.named($0.call.trunk) } ?? trunk?.settings, known: known?.call)
     }
 
     /// Whether the address is a hop that the call's outside signalling comes from: the one it began with, or another
     /// of its trunk.
     private func isHop(_ address: IPAddress, _ trunk: TrunkMatch?, of call: Call) -> Bool {
         if call[.outside].flow.peer.ip == address { return true }
-        guard let trunk else { return false }
-        return trunk.name == call.trunk || trunk.domains.contains(call.trunk)
+        return trunk?.names.contains(call.trunk) ?? false
     }
 
     // MARK: Towards inside
 
-    /// The request goes to an inside address, or nowhere.
+    /// The request goes to an inside address, or nowhere: to the first of the targets that is there.
     private func toInside(
-        _ target: RestoredTarget, _ arrival: Arrival, _ routes: RouteProcessing, trunk: String,
+        _ targets: [RestoredTarget], _ arrival: Arrival, _ routes: RouteProcessing, trunk: String,
         settings: TrunkSettings?, known: Call?
     ) -> Verdict {
+        guard let first = targets.first else { return .refuse(404, "Not Found") }
         let bytes = arrival.message.bytes
-        var hopBytes = target.uri
         var isStrict = false
-        if let next = routes.next {
-            hopBytes = Array(bytes[next.uri])
-            isStrict = URI(next.uri, in: bytes).map { !$0.isLoose(in: bytes) } ?? false
+        let hop: Forwarding.NextHop
+        do {
+            if let next = routes.next {
+                isStrict = URI(next.uri, in: bytes).map { !$0.isLoose(in: bytes) } ?? false
+                hop = try insideHop(along: next, arrival, routes, known)
+            } else {
+                hop = try insideHop(to: first)
+            }
+        } catch {
+            return .refuse(error.status, error.reason)
         }
-        guard let uri = URI(0..<hopBytes.count, in: hopBytes) else { return .refuse(400, "Malformed Route") }
-        var hop: Forwarding.NextHop
-        switch nextHop(of: uri, in: hopBytes, on: .inside, nil) {
-        case .success(let found): hop = found
-        case .failure(let refusal): return .refuse(refusal.status, refusal.reason)
+        var forwarding = Forwarding(
+            uri: first.uri, nextHop: hop, egress: .inside, routes: routes, isStrict: isStrict, trunk: trunk,
+            trunkSettings: settings, call: known)
+        for other in targets.dropFirst() where routes.next == nil {
+            guard let hop = try? insideHop(to: other) else { continue }
+            forwarding.alternatives.append(Forwarding.Alternative(uri: other.uri, nextHop: hop))
         }
-        if routes.next == nil, let known = target.hop { hop = known }
-        switch hop.address {
-        case let address?:
-            guard isInside(address.ip), !identities.isOurs(address),
-                routes.next == nil || isOnRoute(address.ip, routes, of: arrival.message, known)
-            else { return .refuse(403, "Relaying Denied") }
-        // A name is followed only where the PBX itself wrote it, or the configuration did.
-        case nil: if routes.next != nil { return .refuse(403, "Relaying Denied") }
+        return .forward(forwarding)
+    }
+
+    /// Where a target is. A name is followed when there is nothing else: the PBX itself wrote it, or the configuration.
+    private func insideHop(to target: RestoredTarget) throws(Refusal) -> Forwarding.NextHop {
+        guard let uri = URI(0..<target.uri.count, in: target.uri) else {
+            throw Refusal(status: 400, reason: "Malformed Route")
         }
-        return .forward(
-            Forwarding(
-                uri: target.uri, nextHop: hop, egress: .inside, routes: routes, isStrict: isStrict, trunk: trunk,
-                trunkSettings: settings, call: known))
+        var hop = try nextHop(of: uri, in: target.uri, on: .inside, nil).get()
+        if let known = target.hop {
+            hop = known
+        } else if case .name(let query) = hop, let home = target.home {
+            hop = Self.hop(home, of: query)
+        }
+        if let address = hop.address { try checkInside(address) }
+        return hop
+    }
+
+    /// Where the host of a name that only the inside knows is, by the transport that the URI asks for.
+    private static func hop(_ home: Forwarding.NextHop, of query: LocationQuery) -> Forwarding.NextHop {
+        guard case .target(let target) = home, let transport = query.transport, transport != target.transport else {
+            return home
+        }
+        return .target(Target(transport, SocketAddress(target.address.ip, query.port ?? transport.defaultPort)))
+    }
+
+    /// Where the sender's next Route leads: only where the dialog goes by anyway.
+    private func insideHop(
+        along route: NameAddress, _ arrival: Arrival, _ routes: RouteProcessing, _ known: Call?
+    ) throws(Refusal) -> Forwarding.NextHop {
+        let bytes = arrival.message.bytes
+        guard let uri = URI(route.uri, in: bytes) else { throw Refusal(status: 400, reason: "Malformed Route") }
+        let hop = try nextHop(of: uri, in: bytes, on: .inside, nil).get()
+        guard let address = hop.address, isOnRoute(address.ip, routes, of: arrival.message, known) else {
+            throw Refusal(status: 403, reason: "Relaying Denied")
+        }
+        try checkInside(address)
+        return hop
+    }
+
+    private func checkInside(_ address: SocketAddress) throws(Refusal) {
+        guard isInside(address.ip), !identities.isOurs(address) else {
+            throw Refusal(status: 403, reason: "Relaying Denied")
+        }
     }
 
     /// Whether a Route of the sender's leads where the dialog goes by: to the inside hop that our own Route names, or to
@@ -211,57 +259,9 @@ extension ProxyCore {
         }
     }
 
-    /// A trunk that a request came from.
-    struct TrunkMatch {
-        let name: String
-        let settings: TrunkSettings?
-        let domains: [String]
-    }
-
-    /// The trunk that the source address belongs to.
-    private func trunk(of arrival: Arrival) -> TrunkMatch? {
-        let source = arrival.flow.peer.ip
-        let user = URI(arrival.message.requestURI, in: arrival.message.bytes)?.user(in: arrival.message.bytes)
-            .map { arrival.message.bytes.text($0) }
-        let domains = directory.learnedDomains(at: source, now: arrival.now)
-        if let settings = directory.configuredTrunk(at: source, user: user) {
-            guard settings.trustsUDP || arrival.listener.transport != .udp else { return nil }
-            return TrunkMatch(name: settings.name, settings: settings, domains: domains + [settings.domain])
-        }
-        guard let domain = domains.first else { return nil }
-        let settings = directory.settings(domain: domain)
-        guard settings?.trustsUDP ?? true || arrival.listener.transport != .udp else { return nil }
-        return TrunkMatch(name: directory.trunkName(domain: domain), settings: settings, domains: domains)
-    }
-
-    /// Where a trunk's request without a token goes: the registration of that user, the trunk's PBX, the default one,
-    /// or the only PBX that registered there.
-    private func destination(of uri: URI, in bytes: [UInt8], trunk: TrunkMatch, at now: Instant) -> RestoredTarget? {
-        let user = uri.user(in: bytes).map { Array(bytes[$0]) } ?? []
-        let bindings = directory.bindings(domains: trunk.domains, at: now)
-        if let binding = bindings.first(where: { $0.user.utf8.elementsEqual(user) || contacts.user(of: $0) == user }) {
-            return contacts.restored(binding, keepingUserOf: uri, in: bytes)
-        }
-        if let pbx = trunk.settings?.pbx { return contacts.target(at: pbx, uri, in: bytes) }
-        // What another inside host registered at reaches that host's Contacts, and no PBX (design §3: learned trunks).
-        let isPBXTrunk = trunk.settings != nil || bindings.isEmpty || bindings.contains { isPBX($0.pbx.ip) }
-        if isPBXTrunk, let pbx = settings.pbxs.first { return contacts.target(at: pbx, uri, in: bytes) }
-        guard let first = bindings.first, bindings.allSatisfy({ $0.pbx == first.pbx }) else { return nil }
-        return contacts.restored(first, keepingUserOf: uri, in: bytes)
-    }
-
     // MARK: Parts
 
-    func isInside(_ address: IPAddress) -> Bool {
-        let address = address.embedded
-        return settings.insideNetworks.contains { $0.contains(address) }
-            || settings.pbxs.contains { IPAddress($0.host) == address }
-    }
-
-    /// Whether a configured PBX has the address; one that is configured by name may have any.
-    func isPBX(_ address: IPAddress) -> Bool {
-        settings.pbxs.contains { pbx in IPAddress(pbx.host).map { $0 == address } ?? true }
-    }
+    func isInside(_ address: IPAddress) -> Bool { inside.contains(address) }
 
     private func refusal(of message: Message, _ routes: RouteProcessing) -> Verdict? {
         if let refusal = RequestValidation.refusal(of: message) {
@@ -282,16 +282,14 @@ extension ProxyCore {
         let demanded = uri.demandedTransport(in: bytes) ?? trunk?.transport
         // RFC 3263 §4: maddr is where it goes.
         let host = uri.parameters.first("maddr", in: bytes)?.value ?? uri.host
-        let address = HostText.address(host, in: bytes)
         let transport = demanded ?? .udp
-        let reach = identities.reach(side, demanded)
-        guard address == nil ? !reach.transports.isEmpty : identities.speaks(transport) else {
-            return .failure(Refusal(status: 503, reason: "No \(transport.viaName) Transport"))
-        }
-        if let address {
+        if let address = HostText.address(host, in: bytes) {
+            guard identities.speaks(transport) else { return .failure(Refusal(lacking: transport)) }
             return .success(
                 .target(Target(transport, SocketAddress(address.unmapped, uri.port ?? transport.defaultPort))))
         }
+        let reach = identities.reach(side, demanded)
+        guard !reach.transports.isEmpty else { return .failure(Refusal(lacking: transport)) }
         var name = bytes.text(host).lowercased()
         if name.last == "." { name.removeLast() }
         return .success(
@@ -300,12 +298,12 @@ extension ProxyCore {
                     host: name, port: uri.port, transport: demanded, isSecure: uri.scheme == .sips,
                     transports: reach.transports, families: reach.families)))
     }
+}
 
-    func fromUser(_ message: Message) -> String? {
-        guard let from = message.header(.from), let value = NameAddress(from.value, in: message.bytes),
-            let uri = URI(value.uri, in: message.bytes)
-        else { return nil }
-        return uri.user(in: message.bytes).map { message.bytes.text($0) }
+extension Refusal {
+    /// We don't speak the transport.
+    fileprivate init(lacking transport: TransportProtocol) {
+        self.init(status: 503, reason: "No \(transport.viaName) Transport")
     }
 }
 

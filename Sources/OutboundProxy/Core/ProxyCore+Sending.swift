@@ -119,12 +119,13 @@ extension ProxyCore {
         failover.opening = opening
         openings[opening, default: []].append(server)
         schedule(opening: server, at: now + Failover.connectionPatience)
-        outputs.append(.open(opening))
+        outputs.append(.open(identities.carrier(of: opening)))
         return true
     }
 
     /// A connection that ``ProxyOutput/open(_:)`` asked for is there.
     public func flowOpened(_ flow: Flow, at now: Instant) {
+        let flow = sided(flow)
         noteAlive(flow)
         for server in takeOpenings(Flow(listener: flow.listener, peer: flow.peer)) {
             guard let failover = server.failover, !server.isFinal else { continue }

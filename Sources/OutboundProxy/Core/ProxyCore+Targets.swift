@@ -19,7 +19,7 @@ extension ProxyCore {
     private func follow(_ request: PendingRequest, at now: Instant) {
         switch request.forwarding.nextHop {
         case .target(let target):
-            guard let flow = flow(to: target, on: request.forwarding.egress) else {
+            guard let flow = flow(to: target, request.forwarding) else {
                 return stuck(request, .unreachable("No Route To Next Hop"), at: now)
             }
             if request.server?.failover != nil { return go(request, toOneOf: [target], at: now) }
@@ -50,7 +50,7 @@ extension ProxyCore {
             let egress = request.forwarding.egress
             let allowed = located.filter { isAllowed($0.target.address, on: egress) }
             guard !allowed.isEmpty else { return stuck(request, .unreachable("Name Leads Inside"), at: now) }
-            let reachable = allowed.filter { flow(to: $0.target, on: egress) != nil }
+            let reachable = allowed.filter { flow(to: $0.target, request.forwarding) != nil }
             guard !reachable.isEmpty else { return stuck(request, .unreachable("No Route To Next Hop"), at: now) }
             go(request, toOneOf: ordered(reachable, for: request, at: now), at: now)
         }
@@ -92,8 +92,12 @@ extension ProxyCore {
         guard request.forwarding.egress == .outside, case .name(let query) = request.forwarding.nextHop else {
             return nil
         }
-        let users = [request.forwarding.trunkSettings?.user, fromUser(request.arrival.message)]
-        return directory.registered.target(domain: query.host, users: users, at: now)
+        let users = [request.forwarding.trunkSettings?.user, request.arrival.message.user(.from)]
+        let registered = directory.registered
+        if let target = registered.target(domain: query.host, users: users, at: now) { return target }
+        // A call may be from anybody behind the only account; another account's REGISTER is its own.
+        guard request.arrival.message.method != .register else { return nil }
+        return registered.onlyTarget(domain: query.host, at: now)
     }
 
     /// Sends the request to the best of the targets and keeps the others for later. Targets that are down go last; where
@@ -111,7 +115,7 @@ extension ProxyCore {
                 return
             }
         }
-        guard let first = targets.first, let flow = flow(to: first, on: request.forwarding.egress) else {
+        guard let first = targets.first, let flow = flow(to: first, request.forwarding) else {
             return stuck(request, .unreachable("No Route To Next Hop"), at: now)
         }
         if let server = request.server, targets.count > 1 {
@@ -142,7 +146,7 @@ extension ProxyCore {
             return false
         }
         while let target = failover.targets.popFirst() {
-            guard let flow = flow(to: target, on: failover.forwarding.egress) else { continue }
+            guard let flow = flow(to: target, failover.forwarding) else { continue }
             send(pending(server, failover), on: flow, at: now)
             return true
         }
@@ -170,12 +174,17 @@ extension ProxyCore {
     // MARK: Flows
 
     /// The flow to a target: none where we have no listener that reaches it, or where nothing may be sent.
-    func flow(to target: Target, on side: Side) -> Flow? {
+    func flow(to target: Target, on side: Side, ofTrunk trunk: String? = nil) -> Flow? {
         guard
-            let listener = identities.listener(side, family: target.address.ip.family, transport: target.transport),
+            let listener = identities.listener(
+                side, family: target.address.ip.family, transport: target.transport, trunk: trunk),
             !isForbidden(target.address.ip, on: listener)
         else { return nil }
         return Flow(listener: listener.id, peer: target.address)
+    }
+
+    func flow(to target: Target, _ forwarding: Forwarding) -> Flow? {
+        flow(to: target, on: forwarding.egress, ofTrunk: forwarding.port)
     }
 
     func target(of flow: Flow) -> Target? { identities[flow.listener].map { Target($0.transport, flow.peer) } }

@@ -9,6 +9,7 @@ public final class ProxyCore {
     let settings: ProxySettings
     private(set) var identities: Identities
     let media: any MediaAnchoring
+    let inside: InsideAddresses
     let contacts: ContactMapping
     public internal(set) var counters = ProxyCounters()
 
@@ -58,7 +59,8 @@ public final class ProxyCore {
         self.settings = settings
         self.media = media
         identities = Identities(settings.listeners, name: settings.advertisedName)
-        contacts = ContactMapping(codec: tokens, insideNetworks: settings.insideNetworks)
+        inside = InsideAddresses(settings)
+        contacts = ContactMapping(codec: tokens, inside: inside)
         transactions = TransactionTable(hash: hash)
         directory = Directory(trunks: settings.trunks)
         strangers = SourceBudget(rate: settings.strangerRate, burst: settings.strangerRate, hash: hash)
@@ -143,7 +145,9 @@ public final class ProxyCore {
 
     /// What became of a ``ProxyOutput/locate(_:)``. May be called while its output is being carried out.
     public func located(_ query: LocationQuery, _ location: Location, at now: Instant) {
-        for waiter in locations.close(query, location, at: now) {
+        let waiters = locations.close(query, location, at: now)
+        note(location, of: query, for: waiters, at: now)
+        for waiter in waiters {
             switch waiter {
             case .request(let request): send(request, to: location, at: now)
             case .qualification(let qualification): self.located(qualification, location, at: now)
@@ -192,7 +196,7 @@ public final class ProxyCore {
     public var transactionCount: Int { transactions.count }
     public var callCount: Int { calls.count }
     public var callSummaries: [CallSummary] { calls.all.map(\.summary) }
-    public var bindings: [Binding] { directory.allBindings.sorted { $0.user < $1.user } }
+    public var bindings: [Binding] { directory.registrations.all.sorted { $0.user < $1.user } }
     public var trunkSummaries: [TrunkSummary] { directory.summaries.map { withTargets($0) } }
 
     /// Where requests to the trunk go: as its domain was last located, and where it is registered.
@@ -200,10 +204,10 @@ public final class ProxyCore {
         var trunk = trunk
         var targets = locations.lastTargets(of: trunk.domain)
         if trunk.isConfigured, let address = IPAddress(trunk.domain) {
-            let transport = directory.settings(named: trunk.name)?.transport ?? .udp
+            let transport = directory.trunks.named(trunk.name)?.transport ?? .udp
             targets = [Target(transport, SocketAddress(address, transport.defaultPort))]
         }
-        for binding in directory.allBindings where binding.domain == trunk.domain {
+        for binding in directory.registrations.all where binding.domain == trunk.domain {
             if !targets.contains(binding.registrar) { targets.append(binding.registrar) }
         }
         trunk.targets = targets.map { TargetSummary(target: $0, state: health.state(of: $0)) }
@@ -272,8 +276,7 @@ public final class ProxyCore {
 
     /// Whether the source is an ITSP of ours, or the peer of a call: such are not limited as strangers are.
     func isKnown(_ address: IPAddress, at now: Instant) -> Bool {
-        callPeers[address] != nil || directory.configuredTrunk(at: address, user: nil) != nil
-            || !directory.learnedDomains(at: address, now: now).isEmpty
+        callPeers[address] != nil || directory.isTrunk(address, at: now)
     }
 
     private func isResponse(_ bytes: [UInt8]) -> Bool {

@@ -18,6 +18,8 @@ public struct Listener: Hashable, Sendable {
     /// The listener whose socket carries this one's messages: another one's where both sides are on one address, port
     /// and transport, and only the source of a message tells them apart.
     public let socket: ListenerID
+    /// The trunk that alone has this port (design §10: `source_port`).
+    public let trunk: String?
     /// ``advertised`` as it is written into messages: host, colon, port.
     private(set) var hostPort: [UInt8]
     /// Whether a listener of the other side says the same of itself, so that a Record-Route has to name the side.
@@ -25,9 +27,10 @@ public struct Listener: Hashable, Sendable {
 
     public init(
         id: ListenerID, side: Side, transport: TransportProtocol, local: SocketAddress,
-        advertised: SocketAddress? = nil, isAnnounced: Bool = true, socket: ListenerID? = nil
+        advertised: SocketAddress? = nil, isAnnounced: Bool = true, socket: ListenerID? = nil, trunk: String? = nil
     ) {
         self.id = id
+        self.trunk = trunk
         self.side = side
         self.transport = transport
         self.local = local
@@ -41,12 +44,25 @@ public struct Listener: Hashable, Sendable {
 /// A PBX that calls go to which no registration claims: where it is and what its Request-URI is like.
 public struct PBXSettings: Hashable, Sendable {
     public let host: String
-    public let port: UInt16
+    /// nil: by RFC 3263, which for an address means the transport's own.
+    public let port: UInt16?
+    public let transport: TransportProtocol
 
-    public init(host: String, port: UInt16) {
+    public init(host: String, port: UInt16? = nil, transport: TransportProtocol = .udp) {
         self.host = host
         self.port = port
+        self.transport = transport
     }
+}
+
+/// Where the token is in what an ITSP gets to know as our Contact (design §4).
+public enum ContactMode: Hashable, Sendable {
+    /// In a URI parameter.
+    case parameter
+    /// In the user, for ITSPs that take parameters away: the DID then stays in To.
+    case user
+    /// In a Path as well (RFC 3327), where the PBX supports it.
+    case path
 }
 
 /// What is configured about one ITSP account or gateway group (design: Trunk).
@@ -63,7 +79,9 @@ public struct TrunkSettings: Hashable, Sendable {
     public var isNAT: Bool
     /// Whether requests that arrive over UDP are believed by their source address.
     public var trustsUDP: Bool
-    public var pbx: PBXSettings?
+    /// Where its calls go that no registration claims, before the default ones; several are tried in this order.
+    public var pbxs: [PBXSettings]
+    public var contact: ContactMode
     /// How requests go to it where their URI does not say; nil: as DNS says, UDP to an address (RFC 3263 §4.1).
     public var transport: TransportProtocol?
     /// How often each of its targets is asked whether it is alive; nil: never.
@@ -71,8 +89,8 @@ public struct TrunkSettings: Hashable, Sendable {
 
     public init(
         name: String, domain: String, user: String? = nil, networks: [IPNetwork] = [], mediaNetworks: [IPNetwork] = [],
-        isNAT: Bool = false, trustsUDP: Bool = true, pbx: PBXSettings? = nil, transport: TransportProtocol? = nil,
-        qualify: Duration? = nil
+        isNAT: Bool = false, trustsUDP: Bool = true, pbxs: [PBXSettings] = [], contact: ContactMode = .parameter,
+        transport: TransportProtocol? = nil, qualify: Duration? = nil
     ) {
         self.name = name
         self.domain = domain.lowercased()
@@ -81,7 +99,8 @@ public struct TrunkSettings: Hashable, Sendable {
         self.mediaNetworks = mediaNetworks
         self.isNAT = isNAT
         self.trustsUDP = trustsUDP
-        self.pbx = pbx
+        self.pbxs = pbxs
+        self.contact = contact
         self.transport = transport
         self.qualify = qualify
     }
@@ -128,6 +147,12 @@ public struct ProxySettings: Sendable {
         self.maximumTransactions = maximumTransactions
         self.maximumCalls = maximumCalls
         self.strangerRate = strangerRate
+    }
+
+    /// The trunk of an account: the configured one, or the domain itself.
+    public func trunkName(domain: String, user: String) -> String {
+        let accounts = trunks.filter { $0.domain == domain }
+        return (accounts.first { $0.user == user } ?? accounts.first { $0.user == nil })?.name ?? domain
     }
 
     /// The listeners that have a socket of their own, each at the place that its number says.

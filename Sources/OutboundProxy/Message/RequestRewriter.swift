@@ -31,15 +31,13 @@ struct RequestRewriter {
         addRecordRoutes(&edits, contacts)
         countHop(&edits)
         if request.arrival.side == .inside, out.side == .outside {
+            let mode = forwarding.trunkSettings?.contact ?? .parameter
             sentContacts = contacts.hideContacts(
-                of: message, from: request.arrival.flow.peer.ip, as: out, edits: &edits)
+                of: message, from: request.arrival.flow.peer.ip, as: out, mode: mode, edits: &edits)
+            if message.method == .register { rewritePath(&edits, contacts, mode) }
         }
         nameTrunk(&edits)
-        if let body {
-            BodyEdit.replace(with: body, in: message, edits: &edits)
-        } else if out.transport.isReliable {
-            BodyEdit.nameLength(message.body.count, in: message, edits: &edits)
-        }
+        BodyEdit.replace(with: body, in: message, isStream: out.transport.isReliable, edits: &edits)
         return edits.applied(to: message.bytes)
     }
 
@@ -108,6 +106,20 @@ struct RequestRewriter {
         }
     }
 
+    /// Our Path on top where the trunk wants one and the PBX supports it (RFC 3327 §5.2). It names one Contact, so a
+    /// request about several has none, and their parameters must do.
+    private func rewritePath(_ edits: inout MessageEdits, _ contacts: ContactMapping, _ mode: ContactMode) {
+        contacts.hidePath(of: message, edits: &edits)
+        guard mode == .path, sentContacts.count == 1, let token = sentContacts.first?.token,
+            message.lists("path", in: .supported)
+        else { return }
+        edits.insert(at: message.header(.path)?.line.lowerBound ?? top) { text in
+            text.append(contentsOf: "Path: ".utf8)
+            text.append(contentsOf: contacts.path(out, token: token))
+            text.append(contentsOf: "\r\n".utf8)
+        }
+    }
+
     /// Max-Forwards, one less, or 70 (§16.6 step 3).
     private func countHop(_ edits: inout MessageEdits) {
         if let field = message.header(.maxForwards), let hops = message.maxForwards {
@@ -131,15 +143,18 @@ struct RequestRewriter {
 
 /// Puts another body into a message and its length into Content-Length.
 enum BodyEdit {
-    static func replace(with body: [UInt8], in message: Message, edits: inout MessageEdits) {
-        edits.replace(message.body, with: body)
-        if body.isEmpty, let type = message.header(.contentType) { edits.remove(type.line) }
-        nameLength(body.count, in: message, edits: &edits)
+    /// Without a body only the length is seen to: a stream must have one, written as strictly as it can be, where the
+    /// datagram may have come without, or with one that somebody reads otherwise. A datagram needs none (RFC 3261 §18.3).
+    static func replace(with body: [UInt8]?, in message: Message, isStream: Bool, edits: inout MessageEdits) {
+        if let body {
+            edits.replace(message.body, with: body)
+            if body.isEmpty, let type = message.header(.contentType) { edits.remove(type.line) }
+        }
+        guard isStream || body != nil && message.has(.contentLength) else { return }
+        nameLength(body?.count ?? message.body.count, in: message, edits: &edits)
     }
 
-    /// Writes the Content-Length that a stream must have, as strictly as it can be written: a datagram may have come
-    /// without one, or with one that somebody reads otherwise.
-    static func nameLength(_ length: Int, in message: Message, edits: inout MessageEdits) {
+    private static func nameLength(_ length: Int, in message: Message, edits: inout MessageEdits) {
         if let field = message.header(.contentLength) {
             edits.replace(field.nameRange.upperBound..<field.line.upperBound) { text in
                 text.append(contentsOf: ": ".utf8)

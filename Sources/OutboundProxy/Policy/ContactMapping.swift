@@ -8,8 +8,18 @@ struct RestoredTarget {
     /// The domain and user of the registration that the token belongs to.
     var domain: String?
     var user: String?
-    /// Where it is, when the URI does not say so or is not to be followed.
+    /// Where it is, when the URI is not to be followed.
     var hop: Forwarding.NextHop?
+    /// Where it is when the URI has only a name to tell: the inside has names that DNS does not know.
+    var home: Forwarding.NextHop?
+}
+
+extension RestoredTarget {
+    /// The Contact of a binding; the PBX is where its REGISTER came from.
+    init(_ binding: Binding, uri: [UInt8]) {
+        self.init(
+            uri: uri, domain: binding.domain, user: binding.user, home: .target(Target(.udp, binding.pbx)))
+    }
 }
 
 /// Inside Contacts leave as URIs of our own with a token, and come back as what they were (design §4).
@@ -18,29 +28,30 @@ struct ContactMapping {
     static let parameter: StaticString = "sp"
 
     private let codec: TokenCodec
-    private let insideNetworks: [IPNetwork]
+    private let inside: InsideAddresses
 
-    init(codec: TokenCodec, insideNetworks: [IPNetwork]) {
+    init(codec: TokenCodec, inside: InsideAddresses) {
         self.codec = codec
-        self.insideNetworks = insideNetworks
+        self.inside = inside
     }
 
     // MARK: Leaving
 
     /// Records the edits that replace the message's inside Contacts; what was replaced is returned.
     ///
-    /// Only URIs that name an inside address are replaced: others lead where they lead.
+    /// Only URIs that name an inside address, or a PBX's configured name, are replaced: others lead where they lead.
     func hideContacts(
-        of message: Message, from source: IPAddress, as listener: Listener, edits: inout MessageEdits
+        of message: Message, from source: IPAddress, as listener: Listener, mode: ContactMode,
+        edits: inout MessageEdits
     ) -> [ServerTransaction.SentContact] {
         let bytes = message.bytes
         var sent: [ServerTransaction.SentContact] = []
         for range in message.values(.contact) {
             guard let value = NameAddress(range, in: bytes), let uri = URI(value.uri, in: bytes),
-                let address = uri.address(in: bytes), address == source || isInside(address),
+                namesInside(uri, in: bytes, from: source),
                 let token = token(for: Array(bytes[value.uri]), in: message)
             else { continue }
-            let replacement = hidden(uri, in: bytes, token: token, as: listener)
+            let replacement = hidden(uri, in: bytes, token: token, as: listener, mode: mode)
             if value.hasBrackets {
                 edits.replace(value.uri, with: replacement)
             } else {
@@ -57,22 +68,70 @@ struct ContactMapping {
         return sent
     }
 
+    private func namesInside(_ uri: URI, in bytes: [UInt8], from source: IPAddress) -> Bool {
+        if let address = uri.address(in: bytes) { return address == source || inside.contains(address) }
+        return inside.isPBX(named: uri.host, in: bytes)
+    }
+
     private func token(for uri: [UInt8], in message: Message) -> [UInt8]? {
         codec.token(
             for: message.method == .register ? .registration(uri: uri) : .dialog(uri: uri),
             callID: message.bytes[message.callID])
     }
 
-    private func hidden(_ uri: URI, in bytes: [UInt8], token: [UInt8], as listener: Listener) -> [UInt8] {
+    private func hidden(
+        _ uri: URI, in bytes: [UInt8], token: [UInt8], as listener: Listener, mode: ContactMode
+    ) -> [UInt8] {
         var out = Array((uri.scheme == .sips ? "sips:" : "sip:").utf8)
         out.reserveCapacity(160)
-        if let user = uri.user(in: bytes) {
+        if mode == .user {
+            out.append(contentsOf: token)
+            out.append(UInt8(ascii: "@"))
+        } else if let user = uri.user(in: bytes) {
             out.append(contentsOf: bytes[user])
             out.append(UInt8(ascii: "@"))
         }
         appendAddress(of: listener, to: &out)
-        append(token: token, to: &out)
+        if mode != .user { append(token: token, to: &out) }
         return out
+    }
+
+    /// Our Path value in a REGISTER (RFC 3327 §5.2): it names the Contact that the request is about.
+    func path(_ listener: Listener, token: [UInt8]) -> [UInt8] {
+        var out = Array("<sip:".utf8)
+        out.reserveCapacity(160)
+        appendAddress(of: listener, to: &out)
+        out.append(contentsOf: ";lr".utf8)
+        append(token: token, to: &out)
+        out.append(UInt8(ascii: ">"))
+        return out
+    }
+
+    /// Records the edits that take Path values with inside addresses off a REGISTER: they mean nothing out there, and
+    /// what comes back goes to the Contact.
+    func hidePath(of message: Message, edits: inout MessageEdits) {
+        for field in message.all(.path) {
+            var values: [Range<Int>] = []
+            FieldValues.append(field.value, of: message.bytes, to: &values)
+            let kept = values.filter { !namesInside($0, in: message.bytes) }
+            if kept.isEmpty {
+                edits.remove(field.line)
+            } else if kept.count < values.count {
+                edits.replace(field.value) { out in
+                    for (index, value) in kept.enumerated() {
+                        if index > 0 { out.append(contentsOf: ", ".utf8) }
+                        out.append(contentsOf: message.bytes[value])
+                    }
+                }
+            }
+        }
+    }
+
+    private func namesInside(_ range: Range<Int>, in bytes: [UInt8]) -> Bool {
+        guard let value = NameAddress(range, in: bytes), let uri = URI(value.uri, in: bytes),
+            let address = uri.address(in: bytes)
+        else { return false }
+        return inside.contains(address)
     }
 
     /// Our Record-Route value for the side of `listener`; outside it carries the dialog's token, for its `inner` hop.
@@ -104,26 +163,54 @@ struct ContactMapping {
 
     // MARK: Coming back
 
+    /// What looks like a token in a URI of ours.
+    struct FoundToken {
+        let text: ArraySlice<UInt8>
+        /// Whether it stands as the user, which then is none that anybody asked for.
+        let isUser: Bool
+    }
+
+    /// The token in a URI: in our parameter, else as its user.
+    func token(in uri: URI, _ bytes: [UInt8]) -> FoundToken? {
+        if let value = uri.parameters.first(Self.parameter, in: bytes)?.value {
+            return FoundToken(text: bytes[value], isUser: false)
+        }
+        guard let user = uri.user(in: bytes), TokenCodec.mayBeToken(bytes[user]) else { return nil }
+        return FoundToken(text: bytes[user], isUser: true)
+    }
+
     /// What a URI of ours stands for: a live registration's Contact, or in a dialog the Contact of that dialog. A
-    /// forged or dead token stands for nothing.
+    /// forged or dead token stands for nothing. Where the URI has lost its token, a new request's Route may have one: our
+    /// Path of the registration.
     func restored(
-        _ uri: URI, in message: Message, from source: IPAddress, directory: Directory, at now: Instant
+        _ uri: URI, in message: Message, _ routes: RouteProcessing, from source: IPAddress, directory: Directory,
+        at now: Instant
     ) -> RestoredTarget? {
         let bytes = message.bytes
-        guard let token = uri.parameters.first(Self.parameter, in: bytes)?.value else { return nil }
-        if let binding = directory.binding(token: bytes[token], from: source, at: now) {
-            return restored(binding, keepingUserOf: uri, in: bytes)
+        func binding(_ token: ArraySlice<UInt8>) -> Binding? {
+            directory.binding(token: token, from: source, users: { message.wantedUsers(uri) }, at: now)
         }
-        guard message.isInDialog,
-            case .dialog(let original)? = codec.content(of: bytes[token], callID: bytes[message.callID])
+        let token = token(in: uri, bytes)
+        if let token, let binding = binding(token.text) {
+            return token.isUser
+                ? RestoredTarget(binding, uri: Self.original(binding.contact, uri, in: bytes))
+                : restored(binding, keepingUserOf: uri, in: bytes)
+        }
+        guard message.isInDialog else {
+            let path = routes.popped.lazy.compactMap { URI($0.uri, in: bytes) }
+                .compactMap { $0.parameters.first(Self.parameter, in: bytes)?.value }
+            return path.compactMap { binding(bytes[$0]) }.first.map { restored($0, keepingUserOf: uri, in: bytes) }
+        }
+        guard let token, case .dialog(let original)? = codec.content(of: token.text, callID: bytes[message.callID])
         else { return nil }
-        return RestoredTarget(uri: Self.merge(original, keepingUserOf: uri, in: bytes))
+        return RestoredTarget(
+            uri: token.isUser
+                ? Self.original(original, uri, in: bytes) : Self.merge(original, keepingUserOf: uri, in: bytes))
     }
 
     /// The Contact of a binding, with the user that the caller asked for (design §4: what is restored).
     func restored(_ binding: Binding, keepingUserOf uri: URI, in bytes: [UInt8]) -> RestoredTarget {
-        RestoredTarget(
-            uri: Self.merge(binding.contact, keepingUserOf: uri, in: bytes), domain: binding.domain, user: binding.user)
+        RestoredTarget(binding, uri: Self.merge(binding.contact, keepingUserOf: uri, in: bytes))
     }
 
     /// The remote target of a party that we know; one that is written as a name is where its messages come from.
@@ -158,12 +245,14 @@ struct ContactMapping {
             out.append(contentsOf: bytes[userInfo])
             out.append(UInt8(ascii: "@"))
         }
-        let isLiteral6 = IPAddress(pbx.host)?.family == .v6
-        out.append(contentsOf: (isLiteral6 ? "[\(IPAddress(pbx.host)?.description ?? "")]" : pbx.host).utf8)
-        if pbx.port != 5060 {
+        let address = IPAddress(pbx.host)
+        out.append(contentsOf: (address?.family == .v6 ? "[\(pbx.host)]" : pbx.host).utf8)
+        // A port asks for a name's addresses, where DNS would say more without (RFC 3263 §4.2).
+        if let port = pbx.port, address == nil || port != pbx.transport.defaultPort {
             out.append(UInt8(ascii: ":"))
-            out.appendDecimal(pbx.port)
+            out.appendDecimal(port)
         }
+        if pbx.transport != .udp { out.append(contentsOf: ";transport=\(pbx.transport)".utf8) }
         return RestoredTarget(uri: out)
     }
 
@@ -181,13 +270,6 @@ struct ContactMapping {
         return nil
     }
 
-    /// The user of the Contact that a binding was made with.
-    func user(of binding: Binding) -> [UInt8] {
-        guard let uri = URI(0..<binding.contact.count, in: binding.contact), let user = uri.user(in: binding.contact)
-        else { return [] }
-        return Array(binding.contact[user])
-    }
-
     /// Records the edits that give the PBX its own Contacts back in the response to its REGISTER. Ours are found by
     /// their token, else by what was sent in that transaction; other bindings stay.
     func restoreBindings(
@@ -201,19 +283,19 @@ struct ContactMapping {
             guard let value = NameAddress(range, in: bytes), let uri = URI(value.uri, in: bytes),
                 identities.side(of: uri, in: bytes, as: .outside) == .outside
             else { continue }
-            let token = uri.parameters.first(Self.parameter, in: bytes)?.value
+            let token = token(in: uri, bytes)
             let place = unlisted.firstIndex { contact in
-                if let token { return bytes[token].elementsEqual(contact.token) }
+                if let token { return token.text.elementsEqual(contact.token) }
                 return sameUser(contact.sent, as: uri, in: bytes)
             }
             let match = place.map { unlisted.remove(at: $0) }
-            guard let original = match?.original ?? token.flatMap({ registered(bytes[$0]) }) else { continue }
+            guard let original = match?.original ?? token.flatMap({ registered($0.text) }) else { continue }
             edits.replace(value.uri, with: original)
             let expires = value.parameterList.first("expires", in: bytes)?.value
                 .flatMap { bytes.decimal($0, as: UInt32.self) }
             found.append(
                 RegisteredContact(
-                    contact: match, token: match?.token ?? token.map { Array(bytes[$0]) } ?? [], expires: expires))
+                    contact: match, token: match?.token ?? token.map { Array($0.text) } ?? [], expires: expires))
         }
         return found
     }
@@ -236,10 +318,6 @@ struct ContactMapping {
         return (uri.user(in: bytes).map { bytes[$0] } ?? []).elementsEqual(user)
     }
 
-    private func isInside(_ address: IPAddress) -> Bool {
-        insideNetworks.contains { $0.contains(address.embedded) }
-    }
-
     // MARK: The user rule
 
     /// Parameters that are about the way to us, or would lead elsewhere.
@@ -248,19 +326,28 @@ struct ContactMapping {
     /// `original`, but with the user of `uri` where the ITSP put another one there; parameters that the ITSP added are
     /// kept behind the original's.
     private static func merge(_ original: [UInt8], keepingUserOf uri: URI, in bytes: [UInt8]) -> [UInt8] {
-        guard let own = URI(0..<original.count, in: original) else { return original }
+        guard let own = URI(0..<original.count, in: original), let userInfo = uri.userInfo else {
+            return Self.original(original, uri, in: bytes)
+        }
         let ownUser = own.user(in: original).map { original[$0] } ?? []
         let user = uri.user(in: bytes).map { bytes[$0] } ?? []
+        if user.isEmpty || user.elementsEqual(ownUser) { return Self.original(original, uri, in: bytes) }
         var out: [UInt8] = []
         out.reserveCapacity(original.count + 32)
-        if user.elementsEqual(ownUser) || user.isEmpty {
-            out.append(contentsOf: original[..<own.parameters.range.upperBound])
-        } else {
-            out.append(contentsOf: (own.scheme == .sips ? "sips:" : "sip:").utf8)
-            if let userInfo = uri.userInfo { out.append(contentsOf: bytes[userInfo]) }
-            out.append(UInt8(ascii: "@"))
-            out.append(contentsOf: original[own.hostPort.lowerBound..<own.parameters.range.upperBound])
-        }
+        // As the PBX spelt it.
+        out.append(contentsOf: original[..<(own.scheme == .sips ? 5 : 4)])
+        out.append(contentsOf: bytes[userInfo])
+        out.append(UInt8(ascii: "@"))
+        out.append(contentsOf: original[own.hostPort.lowerBound..<own.parameters.range.upperBound])
+        appendForeignParameters(of: uri, in: bytes, unless: own, original, to: &out)
+        out.append(contentsOf: original[own.headers])
+        return out
+    }
+
+    /// `original` with the parameters that the ITSP added to `uri`.
+    private static func original(_ original: [UInt8], _ uri: URI, in bytes: [UInt8]) -> [UInt8] {
+        guard !uri.parameters.range.isEmpty, let own = URI(0..<original.count, in: original) else { return original }
+        var out = Array(original[..<own.parameters.range.upperBound])
         appendForeignParameters(of: uri, in: bytes, unless: own, original, to: &out)
         out.append(contentsOf: original[own.headers])
         return out

@@ -37,35 +37,12 @@ public enum DirectoryUpdate: Hashable, Sendable {
     /// A binding that expires at ``Instant/zero`` has gone; other AORs with the same Contact, and so the same token,
     /// stay.
     case bind(Binding)
-    case unbind(token: [UInt8])
     /// The address answered for the domain's trunk, which is known until then (design §3: learned trunks).
     case learn(domain: String, address: IPAddress, until: Instant)
-    /// What a configured trunk's domain resolves to.
-    case resolved(trunk: String, addresses: [IPAddress])
+    /// What the domain of a trunk, configured or learned, resolves to.
+    case resolved(domain: String, addresses: [IPAddress])
     /// A target went down or is back.
     case health(Target, TargetState)
-}
-
-/// A trunk as it is known at the moment: configured, learned, or both.
-public struct TrunkSummary: Hashable, Sendable {
-    public var name: String
-    public var domain: String
-    public var isConfigured: Bool
-    public var addresses: [IPAddress]
-    public var bindings: Int
-    /// Where its requests go, as far as that is known, and whether they arrive.
-    public var targets: [TargetSummary] = []
-}
-
-/// One target of a trunk.
-public struct TargetSummary: Hashable, Sendable {
-    public var target: Target
-    public var state: TargetState
-
-    public init(target: Target, state: TargetState) {
-        self.target = target
-        self.state = state
-    }
 }
 
 /// What spans calls: registrations seen and the trunks learned from them.
@@ -73,159 +50,147 @@ public struct TargetSummary: Hashable, Sendable {
 /// Each shard has a whole copy and applies the same updates: a REGISTER has one Call-ID, so one binding is always
 /// written by one shard, and nothing needs a lock or a copy of the table for each change.
 struct Directory {
-    /// By token: AORs that a PBX registers with one Contact share it.
-    private var bindings: [[UInt8]: [Binding]] = [:]
+    var registrations = Registrations()
+    let trunks: TrunkTable
     /// Addresses that answered OPTIONS, by domain, with the time until which they are believed.
     private var answered: [String: [IPAddress: Instant]] = [:]
-    /// Those, and the registrars of live bindings.
-    private var learned: [String: [IPAddress: Instant]] = [:]
-    private var domains: [IPAddress: Set<String>] = [:]
-    private var resolvedAddresses: [String: [IPAddress]] = [:]
+    /// The domains that an address may have been learned for: those of which it is or was a registrar, or answered for.
+    private var learned: [IPAddress: Set<String>] = [:]
+    /// What domains resolve to, both ways.
+    private var resolved: [String: [IPAddress]] = [:]
+    private var resolvedDomains: [IPAddress: Set<String>] = [:]
     private(set) var registered = RegisteredTargets()
-    private let trunks: [TrunkSettings]
 
-    /// The domains of configured trunks that are addresses.
-    private let literals: [String: IPAddress]
+    init(trunks: [TrunkSettings]) { self.trunks = TrunkTable(trunks) }
 
-    init(trunks: [TrunkSettings]) {
-        self.trunks = trunks
-        literals = Dictionary(trunks.map { ($0.name, IPAddress($0.domain)) }, uniquingKeysWith: { first, _ in first })
-            .compactMapValues { $0 }
-    }
-
-    var allBindings: some Sequence<Binding> { bindings.values.lazy.joined() }
+    /// Whether there is nothing that could run out.
+    var isEmpty: Bool { registrations.isEmpty && answered.isEmpty && learned.isEmpty }
 
     mutating func apply(_ update: DirectoryUpdate) {
         switch update {
-        case .bind(let binding): bind(binding)
-        case .unbind(let token):
-            let gone = bindings.removeValue(forKey: token) ?? []
-            for domain in Set(gone.map(\.domain)) { relearn(domain) }
+        case .bind(let binding):
+            registrations.set(binding)
+            registered.bind(binding)
+            if binding.expires > .zero { learned[binding.registrar.address.ip, default: []].insert(binding.domain) }
         case .learn(let domain, let address, let until):
             answered[domain, default: [:]][address] = max(answered[domain]?[address] ?? .zero, until)
-            learn(domain, address, until: until)
-        case .resolved(let trunk, let addresses): resolvedAddresses[trunk] = addresses
+            learned[address, default: []].insert(domain)
+        case .resolved(let domain, let addresses): resolve(domain, to: addresses)
         case .health: break
         }
     }
 
-    private mutating func bind(_ binding: Binding) {
-        registered.bind(binding)
-        var list = bindings[binding.token] ?? []
-        let place = list.firstIndex { $0.user == binding.user && $0.domain == binding.domain }
-        let last = place.map { list.remove(at: $0) }
-        if binding.expires > .zero { list.append(binding) }
-        bindings[binding.token] = list.isEmpty ? nil : list
-        if let last, last.expires > binding.expires || last.registrar.address.ip != binding.registrar.address.ip {
-            relearn(binding.domain)
-        } else {
-            learn(binding.domain, binding.registrar.address.ip, until: binding.expires)
+    private mutating func resolve(_ domain: String, to addresses: [IPAddress]) {
+        for address in resolved[domain] ?? [] where resolvedDomains[address]?.remove(domain) != nil {
+            if resolvedDomains[address]?.isEmpty == true { resolvedDomains[address] = nil }
         }
+        resolved[domain] = addresses.isEmpty ? nil : addresses
+        for address in addresses { resolvedDomains[address, default: []].insert(domain) }
     }
-
-    /// The trunk's addresses age out with its bindings (design §3): what is left of them after one has gone.
-    private mutating func relearn(_ domain: String) {
-        for address in learned[domain, default: [:]].keys { forget(domain, address) }
-        learned[domain] = nil
-        for (address, until) in answered[domain] ?? [:] { learn(domain, address, until: until) }
-        for binding in allBindings where binding.domain == domain {
-            learn(domain, binding.registrar.address.ip, until: binding.expires)
-        }
-    }
-
-    private mutating func forget(_ domain: String, _ address: IPAddress) {
-        domains[address]?.remove(domain)
-        if domains[address]?.isEmpty == true { domains[address] = nil }
-    }
-
-    private mutating func learn(_ domain: String, _ address: IPAddress, until: Instant) {
-        let known = learned[domain]?[address] ?? .zero
-        learned[domain, default: [:]][address] = max(known, until)
-        domains[address, default: []].insert(domain)
-    }
-
-    /// Whether there is nothing that could run out.
-    var isEmpty: Bool { bindings.isEmpty && learned.isEmpty && answered.isEmpty }
 
     /// Forgets what has run out.
     mutating func sweep(at now: Instant) {
+        var hasGone = registrations.sweep(at: now)
         registered.sweep(at: now)
-        for (token, list) in bindings where !list.allSatisfy({ $0.expires > now }) {
-            let alive = list.filter { $0.expires > now }
-            bindings[token] = alive.isEmpty ? nil : alive
-        }
         for (domain, addresses) in answered {
             let alive = addresses.filter { $0.value > now }
+            guard alive.count < addresses.count else { continue }
             answered[domain] = alive.isEmpty ? nil : alive
+            hasGone = true
         }
-        for (domain, addresses) in learned {
-            let alive = addresses.filter { $0.value > now }
-            for address in addresses.keys where alive[address] == nil { forget(domain, address) }
-            learned[domain] = alive.isEmpty ? nil : alive
+        guard hasGone else { return }
+        learned = [:]
+        for (domain, addresses) in registrations.registrars { learn(domain, addresses) }
+        for (domain, addresses) in answered { learn(domain, Array(addresses.keys)) }
+        for domain in resolved.keys where !trunks.has(domain: domain) && !isLearned(domain, at: now) {
+            resolve(domain, to: [])
         }
     }
 
-    /// The live binding that a token names: the one whose registrar asks, where there are several.
-    func binding(token: some Collection<UInt8>, from source: IPAddress, at now: Instant) -> Binding? {
-        guard let list = bindings[Array(token)] else { return nil }
-        let alive = list.filter { $0.expires > now }
-        guard alive.count > 1 else { return alive.first }
-        return alive.first { $0.registrar.address.ip == source } ?? alive.first {
-            domains[source]?.contains($0.domain) ?? false
-        }
-            ?? alive.first
+    private mutating func learn(_ domain: String, _ addresses: [IPAddress]) {
+        for address in addresses { learned[address, default: []].insert(domain) }
     }
 
     // MARK: Trunks
 
-    /// The trunk whose domain it is: the configured name, or the domain itself.
-    func trunkName(domain: String, user: String? = nil) -> String {
-        settings(domain: domain, user: user)?.name ?? domain
+    /// Whether the domain is one that a PBX of ours is registered at, or asked with OPTIONS (design §3).
+    func isLearned(_ domain: String, at now: Instant) -> Bool {
+        registrations.isLive(domain: domain, at: now) || answered[domain]?.contains { $0.value > now } ?? false
     }
 
-    /// The trunk of that name, as ``trunkName(domain:user:)`` gives it.
-    func settings(named name: String) -> TrunkSettings? { trunks.first { $0.name == name } }
-
-    func settings(domain: String, user: String? = nil) -> TrunkSettings? {
-        let candidates = trunks.filter { $0.domain == domain }
-        return candidates.first { $0.user != nil && $0.user == user } ?? candidates.first { $0.user == nil }
-            ?? (user == nil ? candidates.first : nil)
+    /// Whether what the domain resolves to is worth keeping.
+    func wantsAddresses(of domain: String, at now: Instant) -> Bool {
+        trunks.has(domain: domain) || isLearned(domain, at: now)
     }
 
-    /// The configured trunk that calls from `address`: by its networks, its literal domain, or what that resolved to.
-    func configuredTrunk(at address: IPAddress, user: String?) -> TrunkSettings? {
-        let candidates = trunks.filter { trunk in
-            trunk.networks.contains { $0.contains(address) } || literals[trunk.name] == address
-                || (resolvedAddresses[trunk.name]?.contains(address) ?? false)
-        }
-        return candidates.first { $0.user != nil && $0.user == user } ?? candidates.first
+    func addresses(of domain: String) -> [IPAddress] { resolved[domain] ?? [] }
+
+    private func isLearned(_ domain: String, from address: IPAddress, at now: Instant) -> Bool {
+        registrations.isRegistrar(address, of: domain, at: now) || answered[domain]?[address].map { $0 > now } ?? false
     }
 
-    /// The domains of the learned trunks that answered from `address`.
+    /// Whether the address is one of a trunk.
+    func isTrunk(_ address: IPAddress, at now: Instant) -> Bool {
+        learned[address]?.contains { isLearned($0, from: address, at: now) } ?? false
+            || resolvedDomains[address]?.contains { wantsAddresses(of: $0, at: now) } ?? false
+            || trunks.hasTrunk(at: address)
+    }
+
+    /// The domains of the learned trunks at `address`: they answered from there, or their name says so.
     func learnedDomains(at address: IPAddress, now: Instant) -> [String] {
-        (domains[address] ?? []).filter { (learned[$0]?[address] ?? .zero) > now }.sorted()
+        guard learned[address] != nil || resolvedDomains[address] != nil else { return [] }
+        let answering = (learned[address] ?? []).filter { isLearned($0, from: address, at: now) }
+        let named = (resolvedDomains[address] ?? []).filter { isLearned($0, at: now) }
+        return answering.union(named).sorted()
     }
 
-    /// The live bindings of those domains.
-    func bindings(domains: [String], at now: Instant) -> [Binding] {
-        allBindings.filter { $0.expires > now && domains.contains($0.domain) }.sorted { $0.user < $1.user }
+    /// The configured trunks that call from `address`: by their networks, their literal domain, or what that resolved to.
+    func configuredTrunks(at address: IPAddress) -> [TrunkSettings] {
+        guard !trunks.isEmpty else { return [] }
+        return trunks.trunks(at: address, domains: resolvedDomains[address] ?? [])
+    }
+
+    /// The trunk of an account: the configured name, or the domain itself.
+    func trunkName(domain: String, user: String?) -> String {
+        trunks.settings(domain: domain, user: user)?.name ?? domain
+    }
+
+    /// The live binding that a token names: of the trunk that asks, where several AORs share it.
+    func binding(
+        token: some Collection<UInt8>, from source: IPAddress, users: () -> [String], at now: Instant
+    ) -> Binding? {
+        registrations.binding(
+            token: token, in: { learnedDomains(at: source, now: now) }, users: users, at: now)
     }
 
     var summaries: [TrunkSummary] {
         var byName: [String: TrunkSummary] = [:]
-        for trunk in trunks {
-            byName[trunk.domain] = TrunkSummary(
-                name: trunk.name, domain: trunk.domain, isConfigured: true,
-                addresses: resolvedAddresses[trunk.name] ?? [], bindings: 0)
+        for trunk in trunks.all {
+            byName[trunk.name] = TrunkSummary(
+                name: trunk.name, domain: trunk.domain, isConfigured: true, addresses: resolved[trunk.domain] ?? [],
+                bindings: 0)
         }
-        for (domain, addresses) in learned {
-            var summary =
-                byName[domain]
-                ?? TrunkSummary(name: domain, domain: domain, isConfigured: false, addresses: [], bindings: 0)
-            summary.addresses += addresses.keys.filter { !summary.addresses.contains($0) }
-            byName[domain] = summary
+        for (address, domains) in learned {
+            for domain in domains { add(address, of: domain, to: &byName) }
         }
-        for binding in allBindings { byName[binding.domain]?.bindings += 1 }
+        for binding in registrations.all {
+            let name = trunkName(domain: binding.domain, user: binding.user)
+            let unknown = TrunkSummary(
+                name: name, domain: binding.domain, isConfigured: false, addresses: [], bindings: 0)
+            byName[name, default: unknown].bindings += 1
+        }
         return byName.values.sorted { $0.name < $1.name }
+    }
+
+    private func add(_ address: IPAddress, of domain: String, to summaries: inout [String: TrunkSummary]) {
+        guard isLearned(domain, from: address, at: .zero) else { return }
+        let accounts = trunks.trunks(domain: domain).map(\.name)
+        for name in accounts.isEmpty ? [domain] : accounts {
+            var summary =
+                summaries[name]
+                ?? TrunkSummary(name: name, domain: domain, isConfigured: false, addresses: [], bindings: 0)
+            if !summary.addresses.contains(address) { summary.addresses.append(address) }
+            summaries[name] = summary
+        }
     }
 }

@@ -6,6 +6,8 @@ struct Identities {
     private(set) var listeners: [Listener]
     /// Who of us is at an address; by any transport.
     private var ours: [SocketAddress: Tenancy] = [:]
+    /// The trunks that have a port of their own, by its addresses.
+    private var trunkPorts: [SocketAddress: String] = [:]
     /// Addresses that the outside had before the present one, the latest last: dialogs still name them.
     private var former: [IPAddress] = []
     /// What the configuration calls the outside (`outside.advertise`), where that is a name; in lower case.
@@ -35,7 +37,7 @@ struct Identities {
         self.name = name.map { Array($0.utf8) }
         hasSharedSockets = listeners.contains { $0.socket != $0.id }
         reaches = Side.allCases.flatMap { side in
-            Self.demands.map { Self.reach(listeners.filter { $0.side == side }, $0) }
+            Self.demands.map { Self.reach(listeners.filter { $0.side == side && $0.trunk == nil }, $0) }
         }
         index()
     }
@@ -73,8 +75,12 @@ struct Identities {
 
     private mutating func index() {
         ours = [:]
+        trunkPorts = [:]
         for listener in listeners {
             note(listener.local, listener.side)
+            if let trunk = listener.trunk {
+                (trunkPorts[listener.local], trunkPorts[listener.advertised]) = (trunk, trunk)
+            }
             if listener.isAnnounced { note(listener.advertised, listener.side) }
             guard listener.side == .outside else { continue }
             for address in former where address.family == listener.local.ip.family {
@@ -113,6 +119,15 @@ struct Identities {
             let sides = Set(listeners.filter { $0.isAt(address) && $0.transport == transport ?? .udp }.map(\.side))
             return sides.count == 1 ? sides.first : context
         }
+    }
+
+    /// Whether any trunk has a port of its own.
+    var hasTrunkPorts: Bool { !trunkPorts.isEmpty }
+
+    /// The trunk whose own port the URI names.
+    func trunk(of uri: URI, in bytes: [UInt8]) -> String? {
+        guard !trunkPorts.isEmpty, let ip = uri.address(in: bytes), let port = uri.port else { return nil }
+        return trunkPorts[SocketAddress(ip.unmapped, port)]
     }
 
     private func isName(_ host: Range<Int>, in bytes: [UInt8], _ port: UInt16) -> Bool {
@@ -159,9 +174,17 @@ struct Identities {
 
     // MARK: Listeners
 
-    /// The listener that sends to `address` on that side.
-    func listener(_ side: Side, family: IPAddress.Family, transport: TransportProtocol) -> Listener? {
-        listeners.first { $0.side == side && $0.transport == transport && $0.local.ip.family == family }
+    /// The listener that sends to addresses of that family: the trunk's own, where it has one.
+    func listener(
+        _ side: Side, family: IPAddress.Family, transport: TransportProtocol, trunk: String? = nil
+    ) -> Listener? {
+        func first(of trunk: String?) -> Listener? {
+            listeners.first {
+                $0.side == side && $0.transport == transport && $0.local.ip.family == family && $0.trunk == trunk
+            }
+        }
+        guard !trunkPorts.isEmpty, let trunk else { return first(of: nil) }
+        return first(of: trunk) ?? first(of: nil)
     }
 
     /// The listener of `side` that a message belongs to, which came to the socket of `id`.

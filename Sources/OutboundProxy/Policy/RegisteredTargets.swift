@@ -2,40 +2,42 @@ import NetworkTypes
 
 /// The target of the last successful REGISTER, by AOR: a trunk's requests go there first (design §5).
 struct RegisteredTargets {
-    private struct AOR: Hashable {
-        let domain: String
-        let user: String
-    }
-
     private struct Registered {
         var target: Target
         var until: Instant
     }
 
-    private var byAOR: [AOR: Registered] = [:]
-    private var latest: [String: Registered] = [:]
-
-    var isEmpty: Bool { byAOR.isEmpty }
+    /// By domain and user.
+    private var domains: [String: [String: Registered]] = [:]
 
     /// A binding was made, refreshed or removed.
     mutating func bind(_ binding: Binding) {
-        let registered = Registered(target: binding.registrar, until: binding.expires)
-        byAOR[AOR(domain: binding.domain, user: binding.user)] = binding.expires > .zero ? registered : nil
-        if binding.expires > .zero { latest[binding.domain] = registered }
+        let isAlive = binding.expires > .zero
+        domains[binding.domain, default: [:]][binding.user] =
+            isAlive ? Registered(target: binding.registrar, until: binding.expires) : nil
+        if !isAlive, domains[binding.domain]?.isEmpty == true { domains[binding.domain] = nil }
     }
 
-    /// Where the account is registered; where nobody knows which account it is, where the last of the domain is.
+    /// Where the account is registered: the first of `users` that is one.
     func target(domain: String, users: [String?], at now: Instant) -> Target? {
-        guard !byAOR.isEmpty else { return nil }
+        guard let accounts = domains[domain] else { return nil }
         for case let user? in users {
-            if let found = byAOR[AOR(domain: domain, user: user)], found.until > now { return found.target }
+            if let found = accounts[user], found.until > now { return found.target }
         }
-        guard let last = latest[domain], last.until > now else { return nil }
-        return last.target
+        return nil
+    }
+
+    /// Where the domain's only account is registered.
+    func onlyTarget(domain: String, at now: Instant) -> Target? {
+        guard let accounts = domains[domain], accounts.count == 1, let only = accounts.values.first, only.until > now
+        else { return nil }
+        return only.target
     }
 
     mutating func sweep(at now: Instant) {
-        byAOR = byAOR.filter { $0.value.until > now }
-        latest = latest.filter { $0.value.until > now }
+        domains = domains.compactMapValues { accounts in
+            let alive = accounts.filter { $0.value.until > now }
+            return alive.isEmpty ? nil : alive
+        }
     }
 }

@@ -19,22 +19,29 @@ enum TargetOrder {
         return out
     }
 
-    /// Draws one after the other: who has more weight comes first more often. Without weights the order stays.
+    /// Draws one after the other: who has more weight comes first more often; without weights all come first alike.
     private static func append(_ group: ArraySlice<LocatedTarget>, to out: inout [Target], _ draw: inout Draw) {
-        // Those without weight stand first and are drawn by 0 alone (RFC 2782, "Weight").
-        var left = group.filter { $0.weight == 0 } + group.filter { $0.weight > 0 }
-        var total = left.reduce(UInt64(0)) { $0 + UInt64($1.weight) }
+        guard group.count > 1 else { return out.append(contentsOf: group.map(\.target)) }
+        let isWeighted = group.contains { $0.weight > 0 }
+        // Those without weight stand first and are drawn by 0 alone (RFC 2782, "Weight"). Name servers rotate their
+        // records: their order must not count.
+        var left = group.map { (target: $0.target, weight: isWeighted ? UInt64($0.weight) : 1) }
+            .sorted { one, other in
+                let hasWeight = (one.weight > 0, other.weight > 0)
+                return hasWeight.0 == hasWeight.1 ? one.target.key < other.target.key : hasWeight.1
+            }
+        var total = left.reduce(0) { $0 + $1.weight }
         while total > 0 {
             // Without any of those 0 would only favour the first.
             let least: UInt64 = left.first?.weight == 0 ? 0 : 1
             var number = least + draw.next() % (total + 1 - least)
             let index = left.firstIndex { candidate in
-                if number <= UInt64(candidate.weight) { return true }
-                number -= UInt64(candidate.weight)
+                if number <= candidate.weight { return true }
+                number -= candidate.weight
                 return false
             }
             let chosen = left.remove(at: index ?? left.count - 1)
-            total -= UInt64(chosen.weight)
+            total -= chosen.weight
             out.append(chosen.target)
         }
         out.append(contentsOf: left.map(\.target))
@@ -51,5 +58,12 @@ enum TargetOrder {
             z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
             return z ^ z >> 31
         }
+    }
+}
+
+extension Target {
+    /// What targets are sorted by.
+    fileprivate var key: (UInt64, UInt64, UInt16, UInt8) {
+        (address.ip.high, address.ip.low, address.port, transport.rawValue)
     }
 }

@@ -51,6 +51,15 @@ public struct TokenCodec {
         }
     }
 
+    /// Whether the text looks like a token: cheap, for texts that mostly are none.
+    static func mayBeToken(_ text: ArraySlice<UInt8>) -> Bool {
+        guard let first = text.first, text.count >= minimumLength, text.count <= maximumLength else { return false }
+        return first == TokenKind.registration.rawValue || first == TokenKind.dialog.rawValue
+    }
+
+    /// The letter, and the key id and synthetic IV around one octet.
+    private static let minimumLength = 25
+
     private func plaintext(of content: TokenContent) -> [UInt8]? {
         switch content {
         case .route(let route): return route.octets

@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import NetworkTypes
 import OutboundProxy
@@ -57,7 +58,8 @@ final class StreamTransport: StreamConnectionOwner {
     private var connections: [UInt64: StreamConnection] = [:]
     /// The connections to the peers whose home is here: by listener and peer, of any shard.
     private var byPeer: [Flow: UInt64] = [:]
-    private var serial: UInt64 = 0
+    /// Begins where no earlier process has come to: what names a connection may outlive it.
+    private var serial = (UInt64(truncatingIfNeeded: time(nil)) & 0xffff_ffff) << 16
     /// By number, so that what has ended leaves nothing else behind.
     private var deadlines = DeadlineQueue<UInt64>()
     private var timer: Timer?
@@ -159,7 +161,7 @@ final class StreamTransport: StreamConnectionOwner {
         case .named:
             let id = send.origin.flow.connection
             let owner = Self.shard(of: id)
-            if owner != index { return pass(send, to: owner) }
+            if owner != index, links.shards.indices.contains(owner) { return pass(send, to: owner) }
             if let connection = connections[id], connection.isOpen { return put(send, on: connection) }
             var next = send
             next.way = .peer
@@ -188,10 +190,7 @@ final class StreamTransport: StreamConnectionOwner {
         open(key, for: send)
     }
 
-    private func pass(_ send: StreamSend, to shard: Int) {
-        guard links.shards.indices.contains(shard) else { return fail(send.origin) }
-        links.shards[shard].send(.send(send))
-    }
+    private func pass(_ send: StreamSend, to shard: Int) { links.shards[shard].send(.send(send)) }
 
     private func put(_ send: StreamSend, on connection: StreamConnection) {
         switch send.purpose {

@@ -18,6 +18,8 @@ struct HostTests {
         /// What the router makes of the edge's outside address.
         var translation: (inner: String, outer: String)?
         var hasOwnInterface = false
+        var pbxOver = TransportProtocol.udp
+        var itspOver = TransportProtocol.udp
 
         /// Where the proxy's sockets are.
         var addresses: [String] {
@@ -63,6 +65,19 @@ struct HostTests {
             sides: "inside: \"fd00:10::1\"\noutside: {addresses: [172.16.0.2], advertise: 198.51.100.9}",
             inside: "fd00:10::1", outside: "198.51.100.9", pbx: "fd00:10::2",
             translation: ("172.16.0.2", "198.51.100.9"), hasOwnInterface: true),
+        Layout(
+            testDescription: "one address and port, over TCP",
+            sides: """
+                inside: {addresses: [10.0.0.1], networks: [10.0.0.0/24]}
+                outside: 10.0.0.1
+                """, inside: "10.0.0.1", outside: "10.0.0.1", pbxOver: .tcp, itspOver: .tcp),
+        Layout(
+            testDescription: "one address and port behind 1:1 NAT, TCP outside",
+            sides: """
+                inside: {addresses: [10.0.0.1], networks: [10.0.0.0/24]}
+                outside: {addresses: [10.0.0.1], advertise: 198.51.100.9}
+                """, inside: "10.0.0.1", outside: "198.51.100.9", translation: ("10.0.0.1", "198.51.100.9"),
+            itspOver: .tcp),
     ]
 
     @Test("Registers, calls and is called, with audio both ways", arguments: layouts)
@@ -72,18 +87,18 @@ struct HostTests {
         if let (inner, outer) = layout.translation { try site.translateConnections(inner, to: outer) }
         let stage = try site.stage(
             layout.sides, inside: layout.inside, outside: layout.outside, addresses: layout.addresses, pbx: layout.pbx,
-            itsp: layout.itsp)
+            itsp: layout.itsp, pbxOver: layout.pbxOver, itspOver: layout.itspOver)
         let process = try stage.start()
         let contact = try stage.register()
         for party in LiveCall.Party.allCases {
             let inbound = try stage.inboundCall(contact)
-            #expect(inbound.invite.requestURI == "sip:s@\(stage.pbx.address);line=abc")
+            #expect(inbound.invite.requestURI == "sip:s@\(stage.pbx.address)\(stage.pbx.parameter);line=abc")
             try inbound.talk()
             try inbound.hangUp(by: party)
             let outbound = try stage.outboundCall()
             #expect(outbound.invite.audioAddress?.ip == stage.outside.ip)
-            #expect(outbound.invite.uri("Contact").contains("@\(stage.outside);sp="))
-            #expect(outbound.invite["Via"].hasPrefix("SIP/2.0/UDP \(stage.outside);"))
+            #expect(outbound.invite.uri("Contact").contains("@\(stage.outside)\(stage.itsp.parameter);sp="))
+            #expect(outbound.invite["Via"].hasPrefix("SIP/2.0/\(layout.itspOver.viaName) \(stage.outside);"))
             try outbound.talk()
             try outbound.reinvite(by: party)
             try outbound.talk()
@@ -131,7 +146,7 @@ struct HostTests {
         let stage = try site.stage(sides, inside: "10.0.0.1", outside: "198.51.100.9", addresses: addresses)
         // In this process, so that the name need not be waited for for five minutes.
         let daemon = try site.edge.run {
-            try DaemonThread(stage.file, shards: 2, advertiseInterval: .milliseconds(200))
+            try DaemonThread(stage.file, shards: 2, advertiseInterval: .milliseconds(200) ... .milliseconds(200))
         }
         try stage.waitUntilReady()
         let call = try stage.outboundCall()

@@ -108,19 +108,19 @@ final class Site {
     /// A proxy on the edge: `sides` is the part of the configuration that says what its sides are.
     func stage(
         _ sides: String, inside: String, outside: String, addresses: [String], pbx pbxAddress: String = pbxAddress,
-        itsp itspAddress: String = itspAddress
+        itsp itspAddress: String = itspAddress, pbxOver: TransportProtocol = .udp, itspOver: TransportProtocol = .udp
     ) throws -> Stage {
-        let pbx = try UserAgent("PBX", at: try Self.address(pbxAddress, 5060), on: pbx)
+        let pbx = try UserAgent("PBX", at: try Self.address(pbxAddress), over: pbxOver, on: pbx)
         return try Stage(
             inside: try Self.address(inside), outside: try Self.address(outside), pbx: pbx,
-            itsp: try UserAgent("ITSP", at: try Self.address(itspAddress, 5060), on: itsp), edge: edge,
+            itsp: try UserAgent("ITSP", at: try Self.address(itspAddress), over: itspOver, on: itsp), edge: edge,
             addresses: addresses.compactMap { IPAddress($0) }, directory: directory,
-            configuration: sides + "\npbx: sip:\(pbx.address)")
+            configuration: sides + "\npbx: \"sip:\(pbx.address)\"")
     }
 
     /// `10.0.0.1`, `10.0.0.1:5080` or `fd00::1`.
-    private static func address(_ text: String, _ port: UInt16 = 5060) throws -> SocketAddress {
-        if let ip = IPAddress(text) { return SocketAddress(ip, port) }
+    private static func address(_ text: String) throws -> SocketAddress {
+        if let ip = IPAddress(text) { return SocketAddress(ip, 5060) }
         return try #require(SocketAddress(text))
     }
 }

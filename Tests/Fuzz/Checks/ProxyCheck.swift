@@ -31,8 +31,11 @@ public enum ProxyCheck {
             for output in core.takeOutputs() {
                 switch output {
                 case .locate(let query):
-                    let address = SocketAddress(IPAddress(v4: 0xcb00_710a), query.port ?? 5060)
-                    core.located(query, .targets([LocatedTarget(Target(.udp, address))]), at: now)
+                    // Two targets: what the first leaves goes to the second.
+                    let targets = [0xcb00_710a, 0xcb00_710b].map { address in
+                        LocatedTarget(Target(.udp, SocketAddress(IPAddress(v4: address), query.port ?? 5060)))
+                    }
+                    core.located(query, .targets(targets), at: now)
                 case .send(let bytes, _):
                     guard let sent = try? MessageParser.parse(datagram: bytes) else {
                         preconditionFailure("what leaves can be read")
