@@ -129,6 +129,7 @@ void CShims_keep_little_free_memory(size_t size) {
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, (int)size);
     mallopt(M_TRIM_THRESHOLD, (int)size);
+    mallopt(M_TOP_PAD, (int)size / 4);
 #endif
 }
 
