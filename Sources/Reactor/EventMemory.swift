@@ -20,7 +20,8 @@ enum EventMemory {
     private static let length = 8
     private static let header = 2 * length
     private static let block = length + smallest
-    private static let chunk = 1024 * block
+    /// Whole pages, so that a chunk shares none with what comes and goes beside it.
+    private static let chunk = 6 * 4096
 
     /// Addresses of free memory; 0 for none.
     private struct Pool {
@@ -52,7 +53,8 @@ enum EventMemory {
                 return UInt(bitPattern: freed)
             }
             if pool.next == pool.end {
-                guard let fresh = malloc(chunk) else { return 0 }
+                var fresh: UnsafeMutableRawPointer?
+                guard posix_memalign(&fresh, 4096, chunk) == 0, let fresh else { return 0 }
                 pool.chunks.append(UInt(bitPattern: fresh))
                 pool.next = UInt(bitPattern: fresh)
                 pool.end = pool.next + UInt(chunk)

@@ -66,7 +66,7 @@ public final class Mailbox<Message: Sendable>: Sendable {
             mailbox.state.withLock { swap(&$0.messages, &batch) }
             if batch.isEmpty { return }
             handler(batch)
-            let isOrdinary = batch.count <= 4096
+            let isOrdinary = batch.count <= 256
             batch.removeAll(keepingCapacity: isOrdinary)
         }
     }

@@ -23,7 +23,7 @@ public final class SendBatch: TurnEndTask {
     public var onRefusal: ((SocketAddress, SystemError) -> Void)?
 
     /// So many are sent before the turn ends.
-    private static let enough = 64
+    private static let enough = 32
     private let socket: UDPSocket
     private let loop: EventLoop
     private let vector: MessageVector
