@@ -125,6 +125,13 @@ int CShims_file_identity(const char *path, int64_t identity[5]) {
     return 0;
 }
 
+void CShims_keep_little_free_memory(size_t size) {
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, (int)size);
+    mallopt(M_TRIM_THRESHOLD, (int)size);
+#endif
+}
+
 void CShims_trim_memory(void) {
 #ifdef __GLIBC__
     malloc_trim(0);

@@ -37,6 +37,7 @@ final class Daemon {
     /// Runs until it is told to end; the exit status.
     func run() throws -> Int32 {
         let descriptors = try ProcessLimits.raiseFileLimit()
+        ProcessLimits.keepLittleFreeMemory()
         let state = try StateDirectory(path: configuration.state)
         let keys = try state.tokenKeys()
         let store = try state.tokenStore()

@@ -43,7 +43,7 @@ final class ProxyProcess {
     }
 
     /// What it has written so far.
-    var text: String { (try? String(contentsOfFile: output, encoding: .utf8)) ?? "" }
+    var text: String { String(decoding: FileManager.default.contents(atPath: output) ?? Data(), as: UTF8.self) }
 
     func signal(_ number: Int32) { if status == nil { Glibc.kill(pid, number) } }
 

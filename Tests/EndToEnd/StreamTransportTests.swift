@@ -136,6 +136,7 @@ struct StreamTransportTests {
         #expect(bench.counters.overflowed == 2)
         // A response is nobody's to be told of.
         #expect(bench.failed.isEmpty)
+        #expect(bench.run { $0.transport?.count == 0 })
     }
 
     @Test("What is sent to a peer opens one connection, and goes on it from then on")

@@ -32,6 +32,9 @@ final class EventQueue {
     /// The time passes without an event.
     func move(to time: Instant) { now = max(now, time) }
 
+    /// What has not happened yet never will.
+    func abandon() { heap = [] }
+
     /// Runs the earliest event.
     func step() {
         guard let event = pop() else { return }

@@ -193,6 +193,8 @@ final class Simulation {
 
     /// Lets everything happen; what was wrong, and nothing if all is well.
     func run() -> [String] {
+        // Events hold the world that holds them.
+        defer { world.queue.abandon() }
         world.run(until: start + Self.traffic + .seconds(40))
         checkBindings()
         world.run(until: start + .seconds(7200))

@@ -82,5 +82,8 @@ int CShims_set_buffer_size(int descriptor, int is_receive, int size);
 /// change. stat(2)'s result: 0, or -1 with errno.
 int CShims_file_identity(const char *path, int64_t identity[5]);
 
+/// Fixes how much free memory the allocator keeps at an arena's end, and from which size on a block is mapped alone.
+void CShims_keep_little_free_memory(size_t size);
+
 /// Gives memory that is free but not yet returned back to the system.
 void CShims_trim_memory(void);
