@@ -41,10 +41,12 @@ final class Edge {
             networks: [IPNetwork("203.0.113.0/24")!, IPNetwork("2001:db8::/32")!], contact: contact)
         let settings = ProxySettings(
             listeners: listeners, insideNetworks: insideNetworks,
-            pbxs: ["192.168.0.2", "192.168.0.3"].map { PBXSettings(host: $0, port: 5060) }, trunks: [trunk], callDuration: Self.callDuration)
+            pbxs: ["192.168.0.2", "192.168.0.3"].map { PBXSettings(host: $0, port: 5060) }, trunks: [trunk],
+            callDuration: Self.callDuration)
         let relaySettings = RelaySettings(
             inside: .init(v4: .init(Self.inside.ip), networks: insideNetworks),
-            outside: .init(v4: .init(Self.outside.ip), v6: .init(Self.outside6.ip)), ports: Self.ports, silence: Self.silence)
+            outside: .init(v4: .init(Self.outside.ip), v6: .init(Self.outside6.ip)), ports: Self.ports,
+            silence: Self.silence)
         media = MediaAdapter(MediaAnchor(settings: relaySettings, binder: binder))
         let secret = DeterministicCipher.Key(id: 1, octets: Array(repeating: 7, count: DeterministicCipher.Key.length))!
         core = ProxyCore(

@@ -166,7 +166,9 @@ final class Simulation {
             let (agent, uri) =
                 random.chance(0.6)
                 ? (pbx, "sip:ping@\(node.host)") : (node, "sip:asterisk@\(node.edge)")
-            let (method, silence) = random.pick([("OPTIONS", ""), ("MESSAGE", ""), ("MESSAGE", "1"), ("MESSAGE", "408")])
+            let (method, silence) = random.pick([
+                ("OPTIONS", ""), ("MESSAGE", ""), ("MESSAGE", "1"), ("MESSAGE", "408"),
+            ])
             let isSilent = !silence.isEmpty
             var fields: [(name: String, value: String)] = agent === pbx ? [("Route", "<sip:192.168.0.1;lr>")] : []
             fields += [
