@@ -9,8 +9,8 @@ final class ClientExchange {
     let destination: SocketAddress
     private(set) var state = State.trying
     /// Each response but retransmissions; each 2xx to INVITE, however often it comes.
-    private var onResponse: (SIPText) -> Void
-    private var onTimeout: () -> Void
+    private let onResponse: (SIPText) -> Void
+    private let onTimeout: () -> Void
     private var ack: [UInt8]?
     /// After CANCEL the INVITE is not waited for longer than 64*T1 (§9.1).
     private var isCancelled = false
@@ -45,12 +45,6 @@ final class ClientExchange {
             let next = isINVITE ? interval * 2 : state == .proceeding ? Referee.t2 : min(interval * 2, Referee.t2)
             repeatRequest(after: next)
         }
-    }
-
-    /// Lets go of who is told of its responses.
-    func disband() {
-        onResponse = { _ in }
-        onTimeout = {}
     }
 
     private func timeOut() {
