@@ -43,7 +43,10 @@ final class ProxyProcess {
     }
 
     /// What it has written so far.
-    var text: String { String(decoding: FileManager.default.contents(atPath: output) ?? Data(), as: UTF8.self) }
+    var text: String {
+        let file = FileHandle(forReadingAtPath: output)
+        return String(decoding: file?.readDataToEndOfFile() ?? Data(), as: UTF8.self)
+    }
 
     func signal(_ number: Int32) { if status == nil { Glibc.kill(pid, number) } }
 

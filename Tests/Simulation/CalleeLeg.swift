@@ -8,6 +8,9 @@ final class CalleeLeg {
     private let record: CallRecord
     private var forks: [Dialog] = []
 
+    /// No ring and no answer comes any more.
+    func abandon() { for fork in forks { fork.early.waiting = [] } }
+
     init(_ agent: UserAgent, _ server: ServerExchange, _ record: CallRecord) {
         self.agent = agent
         self.server = server

@@ -9,8 +9,8 @@ final class ClientExchange {
     let destination: SocketAddress
     private(set) var state = State.trying
     /// Each response but retransmissions; each 2xx to INVITE, however often it comes.
-    private let onResponse: (SIPText) -> Void
-    private let onTimeout: () -> Void
+    private var onResponse: (SIPText) -> Void
+    private var onTimeout: () -> Void
     private var ack: [UInt8]?
     /// After CANCEL the INVITE is not waited for longer than 64*T1 (§9.1).
     private var isCancelled = false
@@ -48,8 +48,16 @@ final class ClientExchange {
     }
 
     private func timeOut() {
+        let tell = onTimeout
+        abandon()
+        tell()
+    }
+
+    /// Nothing is told any more, to nobody: who is told holds this exchange.
+    func abandon() {
         state = .terminated
-        onTimeout()
+        onResponse = { _ in }
+        onTimeout = {}
     }
 
     func receive(_ response: SIPText) {
@@ -60,7 +68,7 @@ final class ClientExchange {
                 state = .proceeding
             } else {
                 state = .completed
-                agent.after(Referee.timeout) { [self] in state = .terminated }
+                agent.after(Referee.timeout) { [self] in abandon() }
                 if isINVITE, response.status >= 300 { acknowledge(response) }
             }
             onResponse(response)

@@ -187,7 +187,10 @@ final class Simulation {
     /// Lets everything happen; what was wrong, and nothing if all is well.
     func run() -> [String] {
         // Events hold the world that holds them.
-        defer { world.queue.abandon() }
+        defer {
+            world.queue.abandon()
+            for host in hosts { host.abandon() }
+        }
         world.run(until: start + Self.traffic + .seconds(40))
         checkBindings()
         world.run(until: start + .seconds(7200))
