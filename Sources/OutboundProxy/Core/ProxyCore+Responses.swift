@@ -1,7 +1,7 @@
 import NetworkTypes
 import SIP
 
-// Responses: to their branch, to the best of them, upstream (RFC 3261 §16.7), and what timers do to transactions (§16.8).
+// Responses: to their branch, to the best of them, upstream (RFC 3261 §16.7).
 
 extension ProxyCore {
     /// A response belongs to a branch of ours or is dropped (RFC 6026 §7.2; security 23).
@@ -209,7 +209,7 @@ extension ProxyCore {
     }
 
     /// The request came to nothing: so did its offer, and an INVITE that began a call ends it.
-    private func failed(_ server: ServerTransaction, status: Int, reason: String, at now: Instant) {
+    func failed(_ server: ServerTransaction, status: Int, reason: String, at now: Instant) {
         guard let call = server.call else { return }
         if server.serial == call.serial, call.state == .early {
             end(call, "\(status) \(reason)", at: now)
@@ -218,201 +218,13 @@ extension ProxyCore {
         }
         server.call = nil
     }
-
-    // MARK: Registrations and trunks
-
-    /// Gives the PBX its own Contacts back, and remembers the binding (design §4).
-    private func register(
-        _ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant,
-        _ edits: inout MessageEdits
-    ) {
-        guard (200..<300).contains(response.status), let request = server.request else { return }
-        let found = contacts.restoreBindings(in: response, sent: server.contacts, identities: identities, edits: &edits)
-        guard server.egress == .outside,
-            let client = transactions.client(TransactionKey(clientOf: response)),
-            let registrar = target(of: client.flow),
-            let to = request.header(.to), let value = NameAddress(to.value, in: request.bytes),
-            let aor = URI(value.uri, in: request.bytes), aor.scheme == .sip || aor.scheme == .sips
-        else { return }
-        let user = aor.user(in: request.bytes).map { request.bytes.text($0) } ?? ""
-        let domain = request.bytes.text(aor.host).lowercased()
-        if request.bytes.isWildcard(request.values(.contact)) {
-            return unbind(user: user, domain: domain, but: found, at: now)
-        }
-        for contact in server.contacts {
-            let seconds = lifetime(of: contact, listed: found, in: response, asked: request)
-            publish(
-                .bind(
-                    Binding(
-                        token: contact.token, user: user, domain: domain, contact: contact.original,
-                        pbx: server.flow.peer, registrar: registrar,
-                        connection: flow.connection,
-                        expires: seconds == 0 ? .zero : now + .seconds(Int64(min(seconds, 1 << 24))))))
-        }
-    }
-
-    /// How many seconds a Contact is registered for (RFC 3261 §10.3 step 8): 0 when the registrar lists others but not
-    /// that one. One that lists none at all has taken what was asked for.
-    private func lifetime(
-        of contact: ServerTransaction.SentContact, listed: [ContactMapping.RegisteredContact], in response: Message,
-        asked request: Message
-    ) -> UInt32 {
-        let asked = contact.expires ?? request.expires ?? 3600
-        if let binding = listed.first(where: { $0.contact?.token == contact.token }) {
-            return binding.expires ?? response.expires ?? asked
-        }
-        return response.has(.contact) ? 0 : min(asked, response.expires ?? asked)
-    }
-
-    /// `Contact: *` has removed the AOR's bindings, but for those that the registrar still lists.
-    private func unbind(
-        user: String, domain: String, but listed: [ContactMapping.RegisteredContact], at now: Instant
-    ) {
-        for var binding in directory.registrations.bindings(of: user, domain: domain, at: now)
-        where !listed.contains(where: { $0.token == binding.token }) {
-            binding.expires = .zero
-            publish(.bind(binding))
-        }
-    }
-
-    /// A 2xx to OPTIONS makes a trunk of the domain that was asked (design §3), when a configured PBX or one with a
-    /// registration asked.
-    private func learn(from response: Message, of server: ServerTransaction, peer: IPAddress, at now: Instant) {
-        guard server.method == .options, server.ingress == .inside, server.egress == .outside,
-            let request = server.request, let uri = URI(request.requestURI, in: request.bytes)
-        else { return }
-        let asker = server.flow.peer.ip
-        // Without a configured PBX, who has a live registration is one.
-        guard
-            inside.isPBX(asker)
-                || settings.pbxs.isEmpty && directory.registrations.isPBX(asker, at: now)
-        else { return }
-        publish(.learn(domain: request.bytes.text(uri.host).lowercased(), address: peer, until: now + .seconds(600)))
-    }
-
-    func publish(_ update: DirectoryUpdate) {
-        directory.apply(update)
-        outputs.append(.directory(update))
-    }
-
-    // MARK: Timers
-
-    func handleTimeout(of server: ServerTransaction, at now: Instant) {
-        server.scheduled = .distantFuture
-        switch server.handleTimeout(at: now) {
-        case .none: break
-        case .sendTrying:
-            if let request = server.request {
-                let bytes = LocalResponse.build(100, "Trying", to: request, from: server.flow.peer, tag: nil)
-                server.lastResponse = bytes
-                send(bytes, on: server.replyFlow)
-            }
-        case .retransmitResponse: resend(server)
-        case .timedOut, .terminated:
-            transactions.remove(server)
-            server.branches = []
-            server.failover = nil
-            server.lastResponse = nil
-            server.call = nil
-            return
-        }
-        schedule(server)
-    }
-
-    func handleTimeout(of client: ClientTransaction, at now: Instant) {
-        client.scheduled = .distantFuture
-        if let silence = client.silence, silence <= now { return leave(client, at: now) }
-        if let timerC = client.timerC, timerC <= now { return timerCFired(client, at: now) }
-        switch client.handleTimeout(at: now) {
-        case .none: break
-        case .retransmitRequest where client.isAbandoned: break
-        case .retransmitRequest:
-            counters.retransmissionsOut += 1
-            send(client.request, on: client.flow)
-        case .timedOut:
-            transactions.remove(client)
-            return timedOut(client, at: now)
-        case .terminated:
-            transactions.remove(client)
-            return
-        }
-        schedule(client)
-    }
-
-    /// §16.8: a branch that rings for too long is cancelled; one that never answered counts as 408.
-    private func timerCFired(_ client: ClientTransaction, at now: Instant) {
-        client.timerC = nil
-        if case .branch(let server) = client.purpose, client.cancel(at: now) {
-            sendCANCEL(client, reason: server.cancelReason, at: now)
-        }
-        schedule(client)
-    }
-
-    /// No final response came: the next target has it, or nobody.
-    private func timedOut(_ client: ClientTransaction, at now: Instant) {
-        counters.timeouts += 1
-        client.isDone = true
-        switch client.purpose {
-        case .nobody: break
-        case .bye(let call): call.openBYEs -= 1
-        case .qualify(let qualification): failed(qualification, client, at: now)
-        case .branch(let server):
-            if client.isAbandoned { return }
-            if !client.isAnswered { noteFailure(client.flow, at: now) }
-            guard server.branches.allSatisfy(\.isDone) else { return }
-            if !client.isAnswered, tryNext(server, at: now) { return }
-            exhausted(server, .timeout, at: now)
-        }
-    }
-
-    /// A request other than INVITE that nobody answers gets no answer from us either (RFC 4320 §4.2).
-    func giveUp(_ server: ServerTransaction, at now: Instant) {
-        guard !server.isFinal else { return }
-        let call = server.call
-        server.giveUp(at: now)
-        failed(server, status: 408, reason: "Request Timeout", at: now)
-        server.best = nil
-        server.request = nil
-        schedule(server)
-        // Whoever sent the BYE is gone for good, and so is the call (RFC 3261 §15.1.1).
-        if server.method == .bye, let call, call.state == .confirmed { end(call, "BYE was not answered", at: now) }
-    }
-
-    /// The transport can't reach the next hop: 503 (§16.9).
-    func failTransport(of client: ClientTransaction, at now: Instant) {
-        switch client.transportError() {
-        case .none: schedule(client)
-        case .terminated: transactions.remove(client)
-        case .failed:
-            transactions.remove(client)
-            client.isDone = true
-            switch client.purpose {
-            case .nobody: break
-            case .bye(let call): call.openBYEs -= 1
-            case .qualify(let qualification): failed(qualification, client, at: now)
-            case .branch(let server):
-                guard !client.isAbandoned, server.branches.allSatisfy(\.isDone) else { return }
-                if !tryNext(server, at: now) { exhausted(server, .transport, at: now) }
-            }
-        }
-    }
 }
 
 extension Message {
-    /// The Expires field, in seconds (RFC 3261 §20.19).
-    fileprivate var expires: UInt32? { header(.expires).flatMap { bytes.decimal($0.value, as: UInt32.self) } }
-
     /// The time in the Retry-After field (RFC 3261 §20.33), without comment and parameters.
     fileprivate var retryAfter: Duration? {
         guard let field = header(.retryAfter) else { return nil }
         let end = bytes[field.value].firstIndex { !(0x30...0x39).contains($0) } ?? field.value.upperBound
         return bytes.decimal(field.value.lowerBound..<end, as: UInt32.self).map { .seconds(Int64($0)) }
-    }
-}
-
-extension [UInt8] {
-    /// Whether the Contact values are the one of `Contact: *` (RFC 3261 §10.2.2).
-    fileprivate func isWildcard(_ contacts: [Range<Int>]) -> Bool {
-        contacts.count == 1 && contacts.allSatisfy { equals($0, ignoringCase: "*") }
     }
 }
