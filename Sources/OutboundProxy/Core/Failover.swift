@@ -21,9 +21,13 @@ final class Failover {
     /// Whether it was tried to send the request by a stream because of its size.
     var hasTriedStream = false
 
+    /// How long it takes a good target to say anything: T1, when the request is repeated (RFC 3261 §17.1.1.2).
+    static let doubt = Duration.milliseconds(500)
     /// How long a target may be silent when there is another: about as long as RFC 4320 §4.1 lets a server think before
     /// it says 100.
     static let patience = Duration.seconds(4)
+    /// How long it is given once it is known to be down.
+    static let leastPatience = Duration.seconds(1)
     /// How long the connection for a request that is too large for UDP may take to open.
     static let connectionPatience = Duration.milliseconds(500)
 

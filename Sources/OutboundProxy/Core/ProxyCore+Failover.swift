@@ -33,6 +33,17 @@ extension ProxyCore {
         }
     }
 
+    /// A target has said nothing so far and there is another: new requests go there first, and in the end this one, too.
+    func handleSilence(of client: ClientTransaction, at now: Instant) {
+        let end = client.sentAt + Failover.patience
+        let isDown = target(of: client.flow).map(health.isDown) ?? false
+        guard now < end, !isDown else { return leave(client, at: now) }
+        if let target = target(of: client.flow) { health.doubt(target, until: end) }
+        client.silence = end
+        keepSweeping(from: now)
+        handleTimeout(of: client, at: now)
+    }
+
     /// A target has said nothing for too long and there is another: its branch stays for what may come late, but is not
     /// repeated any more.
     func leave(_ client: ClientTransaction, at now: Instant) {
@@ -40,7 +51,7 @@ extension ProxyCore {
         guard case .branch(let server) = client.purpose, !client.isAnswered, !server.isCancelled,
             server.failover?.hasNext == true
         else { return schedule(client) }
-        noteFailure(client.flow, at: now)
+        if noteFailure(client.flow, at: now) { hasten(client.flow, at: now) }
         client.isAbandoned = true
         client.isDone = true
         client.timerC = nil
@@ -48,6 +59,15 @@ extension ProxyCore {
         _ = client.cancel(at: now)
         schedule(client)
         if !tryNext(server, at: now) { exhausted(server, .timeout, at: now) }
+    }
+
+    /// The target at the end of the flow is down: who waits for it with another one to try does not wait much longer.
+    private func hasten(_ flow: Flow, at now: Instant) {
+        for client in transactions.clients(on: flow) {
+            guard let silence = client.silence else { continue }
+            client.silence = min(silence, max(now, client.sentAt + Failover.leastPatience))
+            schedule(client)
+        }
     }
 
     /// A response from a target that was given up: only a 2xx counts, and only as long as nobody else has answered.
@@ -77,15 +97,17 @@ extension ProxyCore {
 
     /// The target at the end of the flow has answered.
     func noteAlive(_ flow: Flow) {
-        guard let listener = identities[flow.listener], listener.side == .outside || health.downs > 0 else { return }
+        guard let listener = identities[flow.listener], listener.side == .outside || !health.isWell else { return }
         let target = Target(listener.transport, flow.peer)
         if health.succeeded(target) { publish(target, .up) }
     }
 
-    /// The target at the end of the flow did not answer, or said that it can't.
-    func noteFailure(_ flow: Flow, for pause: Duration? = nil, at now: Instant) {
-        guard let target = target(of: flow), let until = health.failed(target, for: pause, at: now) else { return }
+    /// The target at the end of the flow did not answer, or said that it can't: whether that is news.
+    @discardableResult
+    func noteFailure(_ flow: Flow, for pause: Duration? = nil, at now: Instant) -> Bool {
+        guard let target = target(of: flow), let until = health.failed(target, for: pause, at: now) else { return false }
         publish(target, .down(until: until))
+        return true
     }
 
     func publish(_ target: Target, _ state: TargetState) {

@@ -19,6 +19,7 @@ extension ProxyCore {
         if !client.isAnswered {
             client.isAnswered = true
             client.silence = nil
+            if !health.isWell, let target = target(of: client.flow) { health.trust(target) }
         }
         let action = client.receiveResponse(status: response.status, at: now)
         defer { schedule(client) }

@@ -49,7 +49,7 @@ extension ProxyCore {
         if server.method == .invite { client.timerC = now + settings.timerC }
         // Only a stream's server may be silent while it works on another request (RFC 4320 §4.1).
         if let failover, failover.hasNext, !transport.isReliable || server.method == .invite {
-            client.silence = now + Failover.patience
+            client.silence = now + Failover.doubt
         }
         if !server.branches.isEmpty { transactions.weigh(server, server.weight + bytes.count) }
         server.branches.append(client)

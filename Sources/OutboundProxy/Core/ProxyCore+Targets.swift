@@ -104,15 +104,14 @@ extension ProxyCore {
     /// all are, other hops come first.
     private func go(_ request: PendingRequest, toOneOf targets: [Target], at now: Instant) {
         var targets = targets
-        if health.downs > 0 {
+        if !health.isWell {
             // An ACK has no answer that could tell.
             let isQuestion = request.server != nil
-            if let usable = targets.firstIndex(where: { isQuestion ? health.isUsable($0, at: now) : !health.isDown($0) }
-            ) {
-                let first = targets.remove(at: usable)
+            let usable = targets.firstIndex { isQuestion ? health.isUsable($0, at: now) : !health.isDown($0) }
+            if usable == nil, postpone(request, at: now) { return }
+            if let best = usable ?? targets.firstIndex(where: { !health.isDown($0) }) {
+                let first = targets.remove(at: best)
                 targets = [first] + targets.filter { !health.isDown($0) } + targets.filter { health.isDown($0) }
-            } else if postpone(request, at: now) {
-                return
             }
         }
         guard let first = targets.first, let flow = flow(to: first, request.forwarding) else {

@@ -28,7 +28,7 @@ extension ProxyCore {
 
     func handleTimeout(of client: ClientTransaction, at now: Instant) {
         client.scheduled = .distantFuture
-        if let silence = client.silence, silence <= now { return leave(client, at: now) }
+        if let silence = client.silence, silence <= now { return handleSilence(of: client, at: now) }
         if let timerC = client.timerC, timerC <= now { return timerCFired(client, at: now) }
         switch client.handleTimeout(at: now) {
         case .none: break

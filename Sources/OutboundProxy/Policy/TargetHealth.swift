@@ -21,8 +21,10 @@ struct TargetHealth {
     }
 
     private var entries: [Target: Entry] = [:]
-    /// How many are down: mostly none, and then nothing needs to be looked up.
-    private(set) var downs = 0
+    /// How many are down.
+    private var downs = 0
+    /// Those that have not answered a request that they should have, and until when they are doubted.
+    private var doubts: [Target: Instant] = [:]
     /// The one that was last seen up.
     private var lastUp: Target?
 
@@ -34,15 +36,23 @@ struct TargetHealth {
     private static let memory = Duration.seconds(900)
     private static let maximumEntries = 4096
 
+    /// How many are known about.
+    var count: Int { entries.count + doubts.count }
+
     func state(of target: Target) -> TargetState {
         guard let entry = entries[target] else { return .unknown }
         return entry.downUntil.map { .down(until: $0) } ?? .up
     }
 
+    /// Whether all targets are as good as any: then nothing needs to be looked up.
+    var isWell: Bool { downs == 0 && doubts.isEmpty }
+
     func isDown(_ target: Target) -> Bool { downs > 0 && entries[target]?.downUntil != nil }
 
-    /// Whether a request should go there before others: it is not down, or this request is the one that tries it.
+    /// Whether a request should go there before others: it is neither doubted nor down, or this request is the one that
+    /// tries it.
     mutating func isUsable(_ target: Target, at now: Instant) -> Bool {
+        if let end = doubts[target], end > now { return false }
         guard downs > 0, var entry = entries[target], let until = entry.downUntil else { return true }
         guard until <= now else { return false }
         entry.interval = min(entry.interval * 2, Self.longestInterval)
@@ -54,11 +64,23 @@ struct TargetHealth {
     /// It has answered: whether it was down.
     mutating func succeeded(_ target: Target) -> Bool {
         if target == lastUp { return false }
+        trust(target)
         let wasDown = isDown(target)
         set(target, nil)
         lastUp = target
         return wasDown
     }
+
+    /// A request had to be repeated, and there are other targets: until it has answered, or time has shown whether it is
+    /// down, new requests try those first. Nobody is told.
+    mutating func doubt(_ target: Target, until end: Instant) {
+        guard doubts[target] == nil, doubts.count < Self.maximumEntries, !isDown(target) else { return }
+        if lastUp == target { lastUp = nil }
+        doubts[target] = end
+    }
+
+    /// It has answered something.
+    mutating func trust(_ target: Target) { doubts[target] = nil }
 
     /// It did not answer, can't be reached, or wants to be left alone for a while: until when it is down, where that is
     /// news.
@@ -74,6 +96,7 @@ struct TargetHealth {
         let known = entries[target]
         guard known != nil || makeRoom() else { return false }
         if let known, known.downUntil == downUntil { return false }
+        trust(target)
         downs += (downUntil == nil ? 0 : 1) - (known?.downUntil == nil ? 0 : 1)
         if downUntil != nil, lastUp == target { lastUp = nil }
         entries[target] = Entry(
@@ -91,6 +114,7 @@ struct TargetHealth {
 
     /// Forgets those that nobody has tried for long.
     mutating func sweep(at now: Instant) {
+        for (target, end) in doubts where end <= now { doubts[target] = nil }
         guard downs > 0 else { return }
         for (target, entry) in entries {
             guard let until = entry.downUntil, until + Self.memory <= now else { continue }

@@ -31,7 +31,8 @@ final class ClientTransaction {
     var ack: [UInt8]?
     /// Timer C (RFC 3261 §16.6 step 11), for an INVITE branch.
     var timerC: Instant?
-    /// Until then the target must have said something, when there is another to try.
+    let sentAt: Instant
+    /// When its target is doubted, and then left, if it has said nothing and there is another to try.
     var silence: Instant?
     /// The branch has its final response, or never will.
     var isDone = false
@@ -57,6 +58,7 @@ final class ClientTransaction {
         self.method = method
         self.purpose = purpose
         self.request = request
+        sentAt = now
         machine =
             method == .invite
             ? .invite(InviteClientTransaction(isReliable: isReliable, timers: timers, at: now))
