@@ -169,9 +169,10 @@ extension Referee {
     }
 
     private func checkForwarded(_ message: SIPText, _ server: ServerRecord, to peer: SocketAddress, at now: Instant) {
+        noteTimeouts(at: now)
         for branch in server.branches { checkLeft(branch, for: message, peer, at: now) }
         if server.branches.isEmpty, message.uri.hasSuffix("itsp.example"), isDown(peer, at: now),
-            down.values.count(where: { $0 > now }) == 1
+            down.keys.count(where: { isDown($0, at: now) }) == 1
         {
             broken("a target that is down is tried first", message)
         }
@@ -194,21 +195,21 @@ extension Referee {
         }
     }
 
-    /// Another target is tried when one has failed: it is silent for 4 s, says 503, or can't be reached.
+    /// Another target is tried when one has failed: it is silent for 4 s, or is known to be down and silent all the same;
+    /// it says 503, or can't be reached.
     private func checkLeft(_ branch: ClientRecord, for message: SIPText, _ peer: SocketAddress, at now: Instant) {
         if branch.peer == peer { broken("a target is tried twice", message) }
         if let final = branch.final {
             if final.status != 503 { broken("another target is tried after \(final.status)", message) }
         } else if branch.abandoned == nil {
             branch.abandoned = now
-            let isSilent = branch.provisional == nil && now >= branch.start + .seconds(4)
+            let patience = down[branch.peer] != nil ? Duration.milliseconds(500) : .seconds(4)
+            let isSilent = branch.provisional == nil && now >= branch.start + patience
             if !isSilent, branch.stopped != now { broken("a target is left that may still answer", message) }
             branch.stop(at: now, broken)
             noteDown(branch.peer, at: now)
         }
     }
-
-    private func isDown(_ peer: SocketAddress, at now: Instant) -> Bool { down[peer].map { $0 > now } ?? false }
 
     /// RFC 3261 §17.1.1.3 for a hop's own ACK; others are forwarded as they come.
     private func sentACK(_ message: SIPText, to peer: SocketAddress, at now: Instant) {

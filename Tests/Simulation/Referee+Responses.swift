@@ -9,9 +9,14 @@ extension Referee {
             client.request.method == "INVITE" && client.provisional != nil
             ? client.cancel.map { now < $0 + Self.timeout } ?? true : now < client.start + Self.timeout
         let server = client.server
-        if message.status > 100, message.status != 503 { down[client.peer] = nil }
         // Timer M: a 2xx may be repeated for as long (RFC 6026 §8.4).
         let isExpected = client.final.map { $0.status < 300 && now < $0.time + Self.timeout } ?? isInTime
+        let isKnown = isExpected || (client.final.map { now < $0.time + Self.timeout } ?? false)
+        if message.status > 100, message.status != 503, isKnown {
+            noteTimeouts(at: now)
+            down[client.peer] = nil
+            answered[client.peer] = now
+        }
         if message.cSeqMethod == "INVITE", (200..<300).contains(message.status), isExpected, let server,
             server.final != nil, client !== server.winner, !client.hasFailed
         {
@@ -24,6 +29,7 @@ extension Referee {
             if message.cSeqMethod == "INVITE" { client.stop(at: now, broken) }
         } else {
             client.final = (message.status, now)
+            if message.status == 503, client.request.uri.hasSuffix("itsp.example") { noteDown(client.peer, at: now) }
             client.stop(at: now, broken)
         }
     }

@@ -21,8 +21,10 @@ final class Referee {
     var clients: [String: ClientRecord] = [:]
     /// The message that the edge is working on, if any.
     var cause: SIPText?
-    /// Targets that are known to be down, and until when others must be tried first.
+    /// Targets that are known to be down, and since when: for a while others must be tried first.
     var down: [SocketAddress: Instant] = [:]
+    /// When targets last answered.
+    var answered: [SocketAddress: Instant] = [:]
     /// ACKs that came in and may still be forwarded (a name may have to be found first).
     var acks: [String: Instant] = [:]
     /// What registrars have granted, as the responses that went inside say.
@@ -41,6 +43,7 @@ final class Referee {
         clients = [:]
         acks = [:]
         down = [:]
+        answered = [:]
         cause = nil
     }
 
@@ -72,7 +75,25 @@ final class Referee {
     }
 
     /// From its first failure until it answers a target is down; it may be tried again after a while.
-    func noteDown(_ peer: SocketAddress, at now: Instant) { down[peer] = down[peer] ?? now + Self.downTime }
+    func noteDown(_ peer: SocketAddress, at now: Instant) { down[peer] = down[peer] ?? now }
+
+    /// Whoever let a request time out is down, too, from the first of them on.
+    func noteTimeouts(at now: Instant) {
+        for client in clients.values where client.provisional == nil && client.final == nil {
+            guard let end = end(of: client), end <= now, answered[client.peer] ?? .zero < end else { continue }
+            down[client.peer] = min(down[client.peer] ?? end, end)
+        }
+    }
+
+    /// When the edge knows that nobody answers; nil where it had other reasons to stop waiting.
+    private func end(of client: ClientRecord) -> Instant? {
+        guard let server = client.server, client.abandoned == nil, !client.hasFailed else { return nil }
+        // A request other than INVITE that may have gone elsewhere is done with when its sender gives up.
+        let isBounded = client.request.method != "INVITE" && client.request.uri.hasSuffix("itsp.example")
+        return (isBounded ? server.start : client.start) + Self.timeout
+    }
+
+    func isDown(_ peer: SocketAddress, at now: Instant) -> Bool { down[peer].map { now < $0 + Self.downTime } ?? false }
 
     // MARK: What goes out
 

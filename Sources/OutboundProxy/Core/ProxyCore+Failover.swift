@@ -105,7 +105,9 @@ extension ProxyCore {
     /// The target at the end of the flow did not answer, or said that it can't: whether that is news.
     @discardableResult
     func noteFailure(_ flow: Flow, for pause: Duration? = nil, at now: Instant) -> Bool {
-        guard let target = target(of: flow), let until = health.failed(target, for: pause, at: now) else { return false }
+        guard let target = target(of: flow), let until = health.failed(target, for: pause, at: now) else {
+            return false
+        }
         publish(target, .down(until: until))
         return true
     }

@@ -87,13 +87,7 @@ extension ProxyCore {
         return callID
     }
 
-    // MARK: Answers
-
-    /// Any answer says that the target is alive, but for one that says the contrary.
-    func answered(_ qualification: Qualification, _ client: ClientTransaction, status: Int) {
-        guard status != 503, let target = target(of: client.flow) else { return }
-        if health.succeeded(target) { publish(target, .up) }
-    }
+    // MARK: No answer
 
     func failed(_ qualification: Qualification, _ client: ClientTransaction, at now: Instant) {
         guard !client.isAnswered, let target = target(of: client.flow) else { return }

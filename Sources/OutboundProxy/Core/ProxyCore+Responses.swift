@@ -21,6 +21,8 @@ extension ProxyCore {
             client.silence = nil
             if !health.isWell, let target = target(of: client.flow) { health.trust(target) }
         }
+        // 100 may be all that comes before a 503.
+        if response.status > 100, response.status != 503 { noteAlive(client.flow) }
         let action = client.receiveResponse(status: response.status, at: now)
         defer { schedule(client) }
         switch action {
@@ -40,12 +42,9 @@ extension ProxyCore {
 
     private func pass(_ response: Message, of client: ClientTransaction, from flow: Flow, at now: Instant) {
         switch client.purpose {
-        case .nobody: break
+        case .nobody, .qualify: break
         case .bye(let call): if response.status >= 200 { call.openBYEs -= 1 }
-        case .qualify(let qualification): answered(qualification, client, status: response.status)
         case .branch(let server):
-            // 100 may be all that comes before a 503.
-            if response.status > 100, response.status != 503 { noteAlive(client.flow) }
             if client.isAbandoned { return passLate(response, of: client, server, from: flow, at: now) }
             pass(response, of: client, to: server, from: flow, at: now)
         }
