@@ -41,6 +41,16 @@ import Testing
         #expect(changes(proxy).isEmpty)
     }
 
+    @Test func `one that has answered something else in the meantime is not down`() throws {
+        let lost = try #require(proxy.send(Targets.invite()).first)
+        proxy.advance(.milliseconds(100))
+        let other = try #require(proxy.send(Targets.invite(2)).first)
+        #expect(lost.target == Targets.first && other.target == Targets.first)
+        proxy.answer(486, to: other)
+        #expect(proxy.advance(.milliseconds(3900)).outside.targets.contains(Targets.second))
+        #expect(proxy.send(Targets.invite(3)).targets == [Targets.first] && changes(proxy).isEmpty)
+    }
+
     @Test func `where all targets are doubted the order stays as it was`() throws {
         _ = proxy.send(Targets.invite())
         proxy.advance(.milliseconds(500))
@@ -185,7 +195,11 @@ import Testing
         let now = Instant.zero + .seconds(1)
         for number in 0..<10_000 as Range<UInt32> {
             let target = Target(.udp, SocketAddress(IPAddress(v4: number), 5060))
-            if number.isMultiple(of: 2) { _ = health.failed(target, at: now) } else { _ = health.succeeded(target) }
+            if number.isMultiple(of: 2) {
+                _ = health.failed(target, at: now)
+            } else {
+                _ = health.succeeded(target, on: .outside, at: now)
+            }
         }
         #expect(health.count <= 4096)
         health.sweep(at: now + .seconds(10_000))

@@ -207,7 +207,7 @@ extension Referee {
             let isSilent = branch.provisional == nil && now >= branch.start + patience
             if !isSilent, branch.stopped != now { broken("a target is left that may still answer", message) }
             branch.stop(at: now, broken)
-            noteDown(branch.peer, at: now)
+            if branch.hasFailed || !hasAnswered(branch) { noteDown(branch.peer, at: now) }
         }
     }
 

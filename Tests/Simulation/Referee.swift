@@ -80,10 +80,13 @@ final class Referee {
     /// Whoever let a request time out is down, too, from the first of them on.
     func noteTimeouts(at now: Instant) {
         for client in clients.values where client.provisional == nil && client.final == nil {
-            guard let end = end(of: client), end <= now, answered[client.peer] ?? .zero < end else { continue }
+            guard let end = end(of: client), end <= now, !hasAnswered(client) else { continue }
             down[client.peer] = min(down[client.peer] ?? end, end)
         }
     }
+
+    /// Whether the client's target has answered something else since.
+    func hasAnswered(_ client: ClientRecord) -> Bool { answered[client.peer].map { $0 >= client.start } ?? false }
 
     /// When the edge knows that nobody answers; nil where it had other reasons to stop waiting.
     private func end(of client: ClientRecord) -> Instant? {

@@ -51,7 +51,7 @@ extension ProxyCore {
         guard case .branch(let server) = client.purpose, !client.isAnswered, !server.isCancelled,
             server.failover?.hasNext == true
         else { return schedule(client) }
-        if noteFailure(client.flow, at: now) { hasten(client.flow, at: now) }
+        if noteFailure(client.flow, since: client.sentAt, at: now) { hasten(client.flow, at: now) }
         client.isAbandoned = true
         client.isDone = true
         client.timerC = nil
@@ -96,16 +96,20 @@ extension ProxyCore {
     // MARK: Health
 
     /// The target at the end of the flow has answered.
-    func noteAlive(_ flow: Flow) {
-        guard let listener = identities[flow.listener], listener.side == .outside || !health.isWell else { return }
+    func noteAlive(_ flow: Flow, at now: Instant) {
+        guard let listener = identities[flow.listener] else { return }
         let target = Target(listener.transport, flow.peer)
-        if health.succeeded(target) { publish(target, .up) }
+        if health.succeeded(target, on: listener.side, at: now) { publish(target, .up) }
     }
 
-    /// The target at the end of the flow did not answer, or said that it can't: whether that is news.
+    /// The target at the end of the flow did not answer what was sent at `start`, or said that it can't: whether that is
+    /// news.
     @discardableResult
-    func noteFailure(_ flow: Flow, for pause: Duration? = nil, at now: Instant) -> Bool {
-        guard let target = target(of: flow), let until = health.failed(target, for: pause, at: now) else {
+    func noteFailure(
+        _ flow: Flow, for pause: Duration? = nil, since start: Instant? = nil, at now: Instant
+    ) -> Bool {
+        guard let target = target(of: flow), let until = health.failed(target, for: pause, since: start, at: now)
+        else {
             return false
         }
         publish(target, .down(until: until))

@@ -22,7 +22,7 @@ extension ProxyCore {
             if !health.isWell, let target = target(of: client.flow) { health.trust(target) }
         }
         // 100 may be all that comes before a 503.
-        if response.status > 100, response.status != 503 { noteAlive(client.flow) }
+        if response.status > 100, response.status != 503 { noteAlive(client.flow, at: now) }
         let action = client.receiveResponse(status: response.status, at: now)
         defer { schedule(client) }
         switch action {

@@ -126,7 +126,7 @@ extension ProxyCore {
     /// A connection that ``ProxyOutput/open(_:)`` asked for is there.
     public func flowOpened(_ flow: Flow, at now: Instant) {
         let flow = sided(flow)
-        noteAlive(flow)
+        noteAlive(flow, at: now)
         for server in takeOpenings(Flow(listener: flow.listener, peer: flow.peer)) {
             guard let failover = server.failover, !server.isFinal else { continue }
             send(pending(server, failover), on: flow, at: now)

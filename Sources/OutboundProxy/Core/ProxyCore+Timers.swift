@@ -65,7 +65,7 @@ extension ProxyCore {
         case .qualify(let qualification): failed(qualification, client, at: now)
         case .branch(let server):
             if client.isAbandoned { return }
-            if !client.isAnswered { noteFailure(client.flow, at: now) }
+            if !client.isAnswered { noteFailure(client.flow, since: client.sentAt, at: now) }
             guard server.branches.allSatisfy(\.isDone) else { return }
             if !client.isAnswered, tryNext(server, at: now) { return }
             exhausted(server, .timeout, at: now)

@@ -18,6 +18,13 @@ struct TargetHealth {
         /// nil: it is up.
         var downUntil: Instant?
         var interval: Duration
+        /// When it answered last, unless it is among ``latest``.
+        var heardAt: Instant?
+    }
+
+    private struct Heard {
+        let target: Target
+        var at: Instant
     }
 
     private var entries: [Target: Entry] = [:]
@@ -25,8 +32,8 @@ struct TargetHealth {
     private var downs = 0
     /// Those that have not answered a request that they should have, and until when they are doubted.
     private var doubts: [Target: Instant] = [:]
-    /// The one that was last seen up.
-    private var lastUp: Target?
+    /// Who answered last on each side: mostly the same again, and then nothing needs to be looked up.
+    private var latest: [Heard?] = [nil, nil]
 
     static let firstInterval = Duration.seconds(30)
     private static let longestInterval = Duration.seconds(240)
@@ -62,30 +69,51 @@ struct TargetHealth {
     }
 
     /// It has answered: whether it was down.
-    mutating func succeeded(_ target: Target) -> Bool {
-        if target == lastUp { return false }
+    mutating func succeeded(_ target: Target, on side: Side, at now: Instant) -> Bool {
+        let place = Int(side.rawValue)
+        if latest[place]?.target == target {
+            latest[place]?.at = now
+            return false
+        }
+        if let other = latest[place]?.target { setAside(other) }
         trust(target)
         let wasDown = isDown(target)
         set(target, nil)
-        lastUp = target
+        latest[place] = Heard(target: target, at: now)
         return wasDown
+    }
+
+    /// From now on its answers are looked at again.
+    private mutating func setAside(_ target: Target) {
+        guard let place = latest.firstIndex(where: { $0?.target == target }) else { return }
+        entries[target]?.heardAt = latest[place]?.at
+        latest[place] = nil
+    }
+
+    /// Whether it has answered anything since.
+    private func hasAnswered(_ target: Target, since start: Instant) -> Bool {
+        let heard = latest.first { $0?.target == target } ?? nil
+        return (heard?.at ?? entries[target]?.heardAt).map { $0 >= start } ?? false
     }
 
     /// A request had to be repeated, and there are other targets: until it has answered, or time has shown whether it is
     /// down, new requests try those first. Nobody is told.
     mutating func doubt(_ target: Target, until end: Instant) {
         guard doubts[target] == nil, doubts.count < Self.maximumEntries, !isDown(target) else { return }
-        if lastUp == target { lastUp = nil }
+        setAside(target)
         doubts[target] = end
     }
 
     /// It has answered something.
     mutating func trust(_ target: Target) { doubts[target] = nil }
 
-    /// It did not answer, can't be reached, or wants to be left alone for a while: until when it is down, where that is
-    /// news.
-    mutating func failed(_ target: Target, for pause: Duration? = nil, at now: Instant) -> Instant? {
+    /// It did not answer what was sent at `start`, can't be reached, or wants to be left alone for a while: until when it
+    /// is down, where that is news. One that has answered something else in the meantime isn't.
+    mutating func failed(
+        _ target: Target, for pause: Duration? = nil, since start: Instant? = nil, at now: Instant
+    ) -> Instant? {
         guard entries[target]?.downUntil == nil else { return nil }
+        if let start, hasAnswered(target, since: start) { return nil }
         let until = now + min(max(pause ?? Self.firstInterval, .seconds(1)), Self.longestPause)
         return set(target, until) ? until : nil
     }
@@ -98,10 +126,11 @@ struct TargetHealth {
         if let known, known.downUntil == downUntil { return false }
         trust(target)
         downs += (downUntil == nil ? 0 : 1) - (known?.downUntil == nil ? 0 : 1)
-        if downUntil != nil, lastUp == target { lastUp = nil }
+        if downUntil != nil { setAside(target) }
         entries[target] = Entry(
             downUntil: downUntil,
-            interval: known?.downUntil == nil ? Self.firstInterval : known?.interval ?? Self.firstInterval)
+            interval: known?.downUntil == nil ? Self.firstInterval : known?.interval ?? Self.firstInterval,
+            heardAt: entries[target]?.heardAt)
         return true
     }
 
