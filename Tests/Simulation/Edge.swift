@@ -26,6 +26,7 @@ final class Edge {
     /// A message leaves for an address.
     var onSend: (_ bytes: [UInt8], _ side: Side, _ peer: SocketAddress) -> Void = { _, _, _ in }
     var onLocate: (_ query: LocationQuery) -> Void = { _ in }
+    var onHealth: (_ target: Target, _ state: TargetState) -> Void = { _, _ in }
 
     /// `key` names the process: branches and tags are its own.
     init(key: UInt64) {
@@ -114,6 +115,7 @@ final class Edge {
         switch output {
         case .send(let bytes, let flow): onSend(bytes, flow.listener.index == 0 ? .inside : .outside, flow.peer)
         case .locate(let query): onLocate(query)
+        case .event(.target(let target, let state)): onHealth(target, state)
         case .directory, .event, .open, .shrunk: break
         }
     }

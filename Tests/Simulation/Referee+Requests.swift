@@ -172,7 +172,7 @@ extension Referee {
         noteTimeouts(at: now)
         for branch in server.branches { checkLeft(branch, for: message, peer, at: now) }
         if server.branches.isEmpty, message.uri.hasSuffix("itsp.example"), isDown(peer, at: now),
-            down.keys.count(where: { isDown($0, at: now) }) == 1
+            down.count == 1
         {
             broken("a target that is down is tried first", message)
         }

@@ -7,7 +7,7 @@ extension Referee {
         guard let client = clients[message.branch + message.cSeqMethod] else { return }
         let isInTime =
             client.request.method == "INVITE" && client.provisional != nil
-            ? client.cancel.map { now < $0 + Self.timeout } ?? true : now < client.start + Self.timeout
+            ? client.cancel.map { now < $0 + Self.timeout } ?? true : now < deadline(of: client)
         let server = client.server
         // Timer M: a 2xx may be repeated for as long (RFC 6026 §8.4).
         let isExpected = client.final.map { $0.status < 300 && now < $0.time + Self.timeout } ?? isInTime

@@ -80,20 +80,22 @@ final class Referee {
     /// Whoever let a request time out is down, too, from the first of them on.
     func noteTimeouts(at now: Instant) {
         for client in clients.values where client.provisional == nil && client.final == nil {
-            guard let end = end(of: client), end <= now, !hasAnswered(client) else { continue }
-            down[client.peer] = min(down[client.peer] ?? end, end)
+            guard client.server != nil, client.abandoned == nil, !client.hasFailed, !hasAnswered(client) else {
+                continue
+            }
+            let end = deadline(of: client)
+            if end <= now { down[client.peer] = min(down[client.peer] ?? end, end) }
         }
     }
 
     /// Whether the client's target has answered something else since.
     func hasAnswered(_ client: ClientRecord) -> Bool { answered[client.peer].map { $0 >= client.start } ?? false }
 
-    /// When the edge knows that nobody answers; nil where it had other reasons to stop waiting.
-    private func end(of client: ClientRecord) -> Instant? {
-        guard let server = client.server, client.abandoned == nil, !client.hasFailed else { return nil }
-        // A request other than INVITE that may have gone elsewhere is done with when its sender gives up.
+    /// Until when a first answer counts: a request other than INVITE that may have gone elsewhere is done with when its
+    /// sender gives up.
+    func deadline(of client: ClientRecord) -> Instant {
         let isBounded = client.request.method != "INVITE" && client.request.uri.hasSuffix("itsp.example")
-        return (isBounded ? server.start : client.start) + Self.timeout
+        return (isBounded ? client.server?.start ?? client.start : client.start) + Self.timeout
     }
 
     func isDown(_ peer: SocketAddress, at now: Instant) -> Bool { down[peer].map { now < $0 + Self.downTime } ?? false }

@@ -47,6 +47,9 @@ final class World {
     private func connect() {
         edge.onSend = { [unowned self] in edgeSends($0, on: $1, to: $2) }
         edge.onLocate = { [unowned self] in locate($0) }
+        edge.onHealth = { [unowned self] target, state in
+            trace?.note("the edge thinks that \(target) is \(state == .up ? "up" : "down")", at: now)
+        }
     }
 
     /// The edge stops and starts again: only what it keeps on disk is left.
