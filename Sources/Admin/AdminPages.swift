@@ -5,10 +5,11 @@ public protocol AdminSource: AnyObject {
     func calls(_ done: @escaping ([CallSnapshot]) -> Void)
     func registrations(_ done: @escaping ([RegistrationSnapshot]) -> Void)
     func trunks(_ done: @escaping ([TrunkSnapshot]) -> Void)
+    func flows(_ done: @escaping ([FlowSnapshot]) -> Void)
 }
 
 extension AdminServer {
-    /// Serves `/healthz`, `/metrics`, `/status`, `/calls`, `/registrations` and `/trunks` from `source`; the last four
+    /// Serves `/healthz`, `/metrics`, `/status`, `/calls`, `/registrations`, `/trunks` and `/flows` from `source`; the last five
     /// as text, or with `?format=json` as JSON.
     public func servePages(of source: any AdminSource) {
         route("/healthz") { _, reply in reply.send("ok\n") }
@@ -28,6 +29,9 @@ extension AdminServer {
         }
         route("/trunks") { [weak source] request, reply in
             source?.trunks { reply.send($0, for: request, StatusPage.text) }
+        }
+        route("/flows") { [weak source] request, reply in
+            source?.flows { reply.send($0, for: request, StatusPage.text) }
         }
     }
 }

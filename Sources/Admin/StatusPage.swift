@@ -77,6 +77,16 @@ public enum StatusPage {
         return table.text
     }
 
+    public static func text(_ flows: [FlowSnapshot]) -> String {
+        var table = TextTable([
+            ("AOR", .left), ("SOURCE", .left), ("TRANSPORT", .left), ("LISTENER", .left), ("EXPIRES IN", .right),
+        ])
+        for flow in flows {
+            table.add([flow.aor, flow.source, flow.transport, flow.listener, duration(flow.expiresInSeconds)])
+        }
+        return table.text
+    }
+
     /// Keys in order, so that two pages can be compared.
     public static func json(_ value: some Encodable) -> String {
         let encoder = JSONEncoder()

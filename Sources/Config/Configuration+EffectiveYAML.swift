@@ -14,7 +14,9 @@ extension Configuration {
         lines += [
             "media:", "  ports: \(media.ports.text)", "  timeout: \(media.timeout.unitText)", "  direct_media: no",
             "  workers: \(media.workers)", "  allow: \(list(media.allow))",
-            "remote_phones:", "  enabled: no",
+        ]
+        lines += remotePhones.lines
+        lines += [
             "limits:", "  calls: \(limits.calls)", "  per_source: \(limits.perSource.map(\.description) ?? "none")",
             "  connections: \(limits.connections)", "  connections_per_source: \(limits.connectionsPerSource)",
             "  call_duration: \(limits.callDuration.unitText)",
@@ -30,6 +32,15 @@ extension Configuration {
         _ name: String, _ addresses: [IPAddress], _ listen: [ListenerConfiguration]
     ) -> [String] {
         ["\(name):", "  addresses: \(list(addresses))", "  listen: \(list(listen))"]
+    }
+}
+
+extension RemotePhonesConfiguration {
+    fileprivate var lines: [String] {
+        var lines = ["remote_phones:", "  enabled: \(isEnabled ? "yes" : "no")"]
+        if !domains.isEmpty { lines.append("  domains: \(list(domains))") }
+        if let inside { lines.append("  inside: \(quoted(inside.description))") }
+        return lines + ["  contact: \(contact.rawValue)"]
     }
 }
 

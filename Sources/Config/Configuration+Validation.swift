@@ -8,6 +8,7 @@ extension Configuration {
     ) throws(ConfigurationErrors) -> [ConfigurationWarning] {
         var errors =
             addressErrors(on: interfaces) + listenerErrors() + trunkErrors() + advertiseErrors() + mediaErrors()
+            + phoneErrors(on: interfaces)
         var warnings: [ConfigurationWarning] = []
         if let isTaken { portFindings(isTaken, errors: &errors, warnings: &warnings) }
         if let errors = ConfigurationErrors(errors) { throw errors }

@@ -55,7 +55,9 @@ extension Configuration {
         reader.setList(&configuration.pbx, from: entries["pbx"]) { text throws(ValueError) in try SIPTarget(text) }
         if let trunks = entries["trunks"] { configuration.trunks = reader.trunks(trunks) }
         if let media = entries["media"] { reader.media(&configuration.media, from: media) }
-        if let phones = entries["remote_phones"] { reader.remotePhones(phones) }
+        if let phones = entries["remote_phones"] {
+            reader.remotePhones(&configuration.remotePhones, from: phones)
+        }
         if let limits = entries["limits"] { reader.limits(&configuration.limits, from: limits) }
         if let dscp = entries["dscp"] { reader.dscp(&configuration.dscp, from: dscp) }
         reader.set(&configuration.state, from: entries["state"], Value.state)

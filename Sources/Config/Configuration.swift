@@ -14,6 +14,7 @@ public struct Configuration: Sendable {
     /// Policy for single ITSP accounts; calls need none.
     public var trunks: [TrunkConfiguration] = []
     public var media = MediaConfiguration()
+    public var remotePhones = RemotePhonesConfiguration()
     public var limits = LimitsConfiguration()
     public var dscp = DSCPConfiguration()
     /// The directory of the token key, the registrations seen and the call journal.

@@ -63,11 +63,12 @@ extension Configuration {
         return listeners(of: .outside).filter { outer in inner.contains { $0 == outer } }
     }
 
-    /// Every SIP socket of one side: each address with each listener.
+    /// Every SIP socket of one side: each address with each listener; inside also that of remote phones.
     public func listeners(of side: Side) -> [(transport: TransportProtocol, address: SocketAddress)] {
         let (addresses, listen) =
             side == .inside ? (inside.addresses, inside.listen) : (outside.addresses, outside.listen)
-        return addresses.flatMap { address in
+        let own = side == .inside ? phoneAddress.map { [$0] } ?? [] : []
+        return (addresses + own.filter { !addresses.contains($0) }).flatMap { address in
             listen.map { (transport: $0.transport, address: SocketAddress(address, $0.port)) }
         }
     }

@@ -70,11 +70,13 @@ extension YAMLReader {
         setList(&media.allow, from: entries["allow"], Value.network)
     }
 
-    /// Remote phones are not built: only that they are off may be said.
-    mutating func remotePhones(_ entry: Entry) {
-        let keys = KnownKeys(["enabled"], notBuilt: ["domains", "inside", "contact", "srtp", "keying"])
+    mutating func remotePhones(_ phones: inout RemotePhonesConfiguration, from entry: Entry) {
+        let keys = KnownKeys(["enabled", "domains", "inside", "contact"], notBuilt: ["srtp", "keying"])
         guard let entries = entries(of: entry, keys: keys) else { return }
-        expect(entries["enabled"], ["no", "off", "false"], notBuilt: ["yes", "on", "true"])
+        set(&phones.isEnabled, from: entries["enabled"], Value.boolean)
+        setList(&phones.domains, from: entries["domains"], atLeast: 1, Value.domain)
+        set(&phones.inside, from: entries["inside"], Value.ownAddress)
+        set(&phones.contact, from: entries["contact"], Value.word)
     }
 
     mutating func limits(_ limits: inout LimitsConfiguration, from entry: Entry) {

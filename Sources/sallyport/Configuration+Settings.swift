@@ -13,6 +13,7 @@ extension Configuration {
             listeners: listeners, insideNetworks: inside.networks, pbxs: pbx.map(PBXSettings.init),
             trunks: trunks.map(TrunkSettings.init), callDuration: limits.callDuration, maximumCalls: calls)
         settings.advertisedName = outside.advertisedName
+        if remotePhones.isEnabled { settings.phones = PhoneSettings(remotePhones) }
         settings.strangerRate = limits.perSource.map { max(1, Int($0.perSecond.rounded(.up))) } ?? 1_000_000
         return settings
     }
@@ -28,7 +29,10 @@ extension Configuration {
         var listeners: [Listener] = []
         let shared = sharedListeners
         for (transport, address) in self.listeners(of: .inside) {
-            listeners.append(Listener(id: .next(in: listeners), side: .inside, transport: transport, local: address))
+            listeners.append(
+                Listener(
+                    id: .next(in: listeners), side: .inside, transport: transport, local: address,
+                    trunk: address.ip == phoneAddress ? PhoneSettings.trunkName : nil))
         }
         for isShared in [false, true] {
             for listener in self.listeners(of: .outside) where isShared == shared.contains(where: { $0 == listener }) {
@@ -61,7 +65,7 @@ extension Configuration {
             inside: edge(inside.addresses, networks: inside.networks),
             outside: edge(outside.addresses, networks: [], advertised: outside.advertisedAddress),
             ports: media.ports, silence: media.timeout, allowed: media.allow,
-            ownAddresses: inside.addresses + outside.addresses)
+            ownAddresses: inside.addresses + outside.addresses + (phoneAddress.map { [$0] } ?? []))
     }
 
     /// The interface that each listener is tied to: its side's, where the sides have different ones. Loopback is left
@@ -100,6 +104,12 @@ extension PBXSettings {
             case .name(let name): name
             }
         self.init(host: host, port: target.port, transport: target.transport)
+    }
+}
+
+extension PhoneSettings {
+    init(_ phones: RemotePhonesConfiguration) {
+        self.init(domains: phones.domains, contact: phones.contact == .path ? .path : .parameter)
     }
 }
 

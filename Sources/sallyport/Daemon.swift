@@ -43,6 +43,7 @@ final class Daemon {
         let store = try state.tokenStore()
         let loop = try EventLoop()
         let registrations = try RegistrationJournal(state, now: loop.now)
+        let phones = try PhoneJournal(state, now: loop.now)
         let calls = configuration.callCapacity(descriptors: descriptors)
         let settings = configuration.proxySettings(calls: max(1, callLimit / shardCount))
         let mailboxes = try (0..<shardCount).map { _ in try Mailbox<ShardMessage>() }
@@ -51,9 +52,14 @@ final class Daemon {
             shards: mailboxes, hash: .random(),
             census: ConnectionCensus(configuration.connectionLimits(descriptors: descriptors)),
             media: { workers.send($0) },
-            record: { registrations.record($0, now: $1) })
+            record: {
+                registrations.record($0, now: $1)
+                phones.record($0, now: $1)
+            })
         // Before the first datagram can be read: the mailboxes keep them for the shards.
-        for update in registrations.loaded { for mailbox in mailboxes { mailbox.send(.directory(update)) } }
+        for update in registrations.loaded + phones.loaded {
+            for mailbox in mailboxes { mailbox.send(.directory(update)) }
+        }
         let shards = try startShards(settings, keys: keys, store: store, links: links)
         let source = try StatusSource(
             on: loop, shards: mailboxes, workers: workers, settings: settings, callLimit: calls,
@@ -66,6 +72,7 @@ final class Daemon {
         for shard in shards { shard.join() }
         workers.stop()
         registrations.flush()
+        phones.flush()
         store.flush()
         logger.info("stopped")
         return 0

@@ -72,3 +72,12 @@ struct TrunksCommand: ParsableCommand {
 
     func run() throws { try options.show("/trunks") }
 }
+
+/// `sallyport flows`.
+struct FlowsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "flows", abstract: "List the flows to remote phones that the running process keeps.")
+    @OptionGroup var options: PageOptions
+
+    func run() throws { try options.show("/flows") }
+}

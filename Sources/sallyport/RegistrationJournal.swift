@@ -51,7 +51,7 @@ final class RegistrationJournal: Sendable {
             let record = Self.encode(binding, expires: expires)
             live.withLock { $0[Key(binding)] = Entry(expires: expires, record: record) }
             journal.append(record)
-        case .learn, .resolved, .health: return
+        case .learn, .resolved, .phone, .flowLost, .health: return
         }
         if journal.wantsCompaction { compact() }
     }
@@ -78,7 +78,7 @@ final class RegistrationJournal: Sendable {
             + field(Array(binding.registrar.description.utf8)) + field(Array(String(expires).utf8))
     }
 
-    private static func field(_ octets: [UInt8]) -> [UInt8] {
+    static func field(_ octets: [UInt8]) -> [UInt8] {
         let count = min(octets.count, Int(UInt16.max))
         return [UInt8(count >> 8), UInt8(count & 0xff)] + octets.prefix(count)
     }
@@ -101,7 +101,7 @@ final class RegistrationJournal: Sendable {
         Target(text) ?? IPAddress(text).map { Target(.udp, SocketAddress($0, 5060)) }
     }
 
-    private static func fields(of record: [UInt8]) -> [[UInt8]]? {
+    static func fields(of record: [UInt8]) -> [[UInt8]]? {
         var fields: [[UInt8]] = []
         var rest = record[...]
         while rest.count >= 2 {
@@ -114,7 +114,7 @@ final class RegistrationJournal: Sendable {
         return fields
     }
 
-    private static var wallClock: Int64 { Int64(time(nil)) }
+    static var wallClock: Int64 { Int64(time(nil)) }
 }
 
 extension Binding {

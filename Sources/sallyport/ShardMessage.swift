@@ -32,6 +32,7 @@ struct ShardSnapshot: Sendable {
     let counters: ProxyCounters
     let calls: [CallSummary]
     let bindings: [Binding]
+    let phones: [PhoneBinding]
     let trunks: [TrunkSummary]
     let transactions: Int
     let sessions: Int

@@ -107,6 +107,11 @@ final class SignallingShard: TransportClient {
         drain()
     }
 
+    func connectionEnded(_ flow: Flow) {
+        core.connectionEnded(flow, at: loop.now)
+        if core.hasOutputs { drain() }
+    }
+
     func isKnown(_ peer: IPAddress, on listener: ListenerID) -> Bool {
         core.isKnown(peer, on: listener, at: loop.now)
     }
@@ -146,6 +151,7 @@ final class SignallingShard: TransportClient {
     private func carryOut(_ output: ProxyOutput) {
         switch output {
         case .send(let bytes, let flow): if datagrams?.send(bytes, on: flow) == false { streams?.send(bytes, on: flow) }
+        case .sendOnly(let bytes, let flow): streams?.send(bytes, on: flow, orElsewhere: false)
         case .locate(let query):
             resolver.locate(query) { [unowned self] location in
                 core.located(query, location, at: loop.now)
@@ -224,6 +230,7 @@ final class SignallingShard: TransportClient {
         }
         return ShardSnapshot(
             shard: index, time: loop.now, counters: core.counters, calls: core.callSummaries, bindings: core.bindings,
+            phones: core.phoneBindings,
             trunks: core.trunkSummaries, transactions: core.transactionCount, sessions: media.anchor.sessionCount,
             pairsUsed: used, pairs: all,
             connections: streams?.count ?? 0, connectionCounters: streams?.counters ?? ConnectionCounters(),

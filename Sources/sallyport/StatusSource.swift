@@ -86,7 +86,7 @@ final class StatusSource: AdminSource {
         }
         status.calls.limit = callLimit
         status.connections.limit = connectionLimit
-        status.registrations = overview.shards.first?.bindings.count ?? 0
+        status.registrations = overview.shards.first.map { $0.bindings.count + $0.phones.count } ?? 0
         for shard in overview.shards { add(shard, to: &status) }
         for report in overview.legs.values.joined() { add(report.counters, to: &status) }
         status.take(ProcessUsage.now())
@@ -180,7 +180,14 @@ final class StatusSource: AdminSource {
                         trunk: settings.trunkName(domain: binding.domain, user: binding.user),
                         contact: String(decoding: binding.contact, as: UTF8.self),
                         expiresInSeconds: max(0, (binding.expires - shard.time).seconds))
-                })
+                } + shard.phones.map { RegistrationSnapshot($0, at: shard.time) })
+        }
+    }
+
+    func flows(_ done: @escaping ([FlowSnapshot]) -> Void) {
+        ask { [settings] overview in
+            guard let shard = overview.shards.first else { return done([]) }
+            done(shard.phones.map { FlowSnapshot($0, settings.listeners, at: shard.time) })
         }
     }
 
@@ -211,6 +218,28 @@ extension [TrunkSummary] {
         return states.map { TargetSnapshot(target: $0.key.description, state: $0.value) }
             .sorted { $0.target < $1.target }
     }
+}
+
+extension RegistrationSnapshot {
+    fileprivate init(_ phone: PhoneBinding, at now: Instant) {
+        self.init(
+            aor: phone.aor, trunk: PhoneSettings.trunkName, contact: String(decoding: phone.contact, as: UTF8.self),
+            expiresInSeconds: max(0, (phone.expires - now).seconds))
+    }
+}
+
+extension FlowSnapshot {
+    fileprivate init(_ phone: PhoneBinding, _ listeners: [Listener], at now: Instant) {
+        let listener = listeners.first { $0.id == phone.flow.listener }
+        self.init(
+            aor: phone.aor, source: "\(phone.flow.peer)", transport: listener.map { "\($0.transport)" } ?? "",
+            listener: listener.map { "\($0.local)" } ?? "", contact: String(decoding: phone.contact, as: UTF8.self),
+            expiresInSeconds: max(0, (phone.expires - now).seconds))
+    }
+}
+
+extension PhoneBinding {
+    fileprivate var aor: String { user.isEmpty ? "sip:\(domain)" : "sip:\(user)@\(domain)" }
 }
 
 extension TargetSnapshot.State {

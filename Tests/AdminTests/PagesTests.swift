@@ -21,6 +21,13 @@ private final class SampleSource: AdminSource {
             .init(name: "other.example", domain: "other.example", isLearned: true),
         ])
     }
+    func flows(_ done: @escaping ([FlowSnapshot]) -> Void) {
+        done([
+            .init(
+                aor: "sip:home@pbx.example", source: "198.51.100.99:5071", transport: "udp",
+                listener: "203.0.113.1:5060", contact: "sip:home@10.0.0.2:5070", expiresInSeconds: 61)
+        ])
+    }
 
     static var status: StatusSnapshot {
         var status = StatusSnapshot(version: "0.1.0")

@@ -54,10 +54,8 @@ struct ConfigurationErrorTests {
             Mistake.after("tls: {certificate: a, key: b}", "edge.yaml:3:1: 'tls' is not built yet"),
             .after("emergency: []", "edge.yaml:3:1: 'emergency' is not built yet"),
             .after("capture: {}", "edge.yaml:3:1: 'capture' is not built yet"),
-            .after(
-                "remote_phones: {enabled: yes}",
-                "edge.yaml:3:26: 'remote_phones.enabled': 'enabled: yes' is not built yet"),
-            .after("remote_phones: {domains: [a]}", "edge.yaml:3:17: 'remote_phones.domains' is not built yet"),
+            .after("remote_phones: {srtp: auto}", "edge.yaml:3:17: 'remote_phones.srtp' is not built yet"),
+            .after("remote_phones: {keying: sdes}", "edge.yaml:3:17: 'remote_phones.keying' is not built yet"),
             .after("state: redis://host:6379", "edge.yaml:3:8: 'state': 'redis://' is not built yet"),
             .after("limits: {calls_per_second: 5}", "edge.yaml:3:10: 'limits.calls_per_second' is not built yet"),
             .after(

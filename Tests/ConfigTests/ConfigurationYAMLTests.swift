@@ -56,7 +56,7 @@ struct ConfigurationYAMLTests {
               - {name: b, domain: 192.0.2.7, user: "1000", transport: udp, contact: parameter, hide: no,
                  hide_call_id: no, identity: keep, redirects: pass, srtp: off}
             media: {ports: 30000-30101, timeout: 90s, workers: 3, allow: [127.0.0.0/8], direct_media: no}
-            remote_phones: {enabled: no}
+            remote_phones: {enabled: yes, domains: [Phones.example, 203.0.113.1], inside: 10.0.0.9, contact: parameter}
             limits: {calls: 250, call_duration: 2h, per_source: none, connections: 50, connections_per_source: 3}
             dscp: {sip: AF31, rtp: 40}
             state: /tmp/state
@@ -67,6 +67,7 @@ struct ConfigurationYAMLTests {
         #expect(
             configuration.listeners(of: .inside).map(\.address.description) == [
                 "10.0.0.1:5060", "10.0.0.1:5070", "10.0.0.1:5071", "[fd00::1]:5060", "[fd00::1]:5070", "[fd00::1]:5071",
+                "10.0.0.9:5060", "10.0.0.9:5070", "10.0.0.9:5071",
             ])
         #expect(configuration.listeners(of: .outside).map(\.address.description) == ["203.0.113.1:5080"])
         #expect(

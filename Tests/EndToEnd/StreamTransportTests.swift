@@ -17,6 +17,7 @@ private final class Bench: TransportClient {
     var refused: [StreamFramer.Failure] = []
     var failed: [Flow] = []
     var opened: [Flow] = []
+    var ended: [Flow] = []
     var isStranger = false
     var isBehind = false
 
@@ -45,6 +46,7 @@ private final class Bench: TransportClient {
     func refused(_ failure: StreamFramer.Failure, from flow: Flow) { refused.append(failure) }
     func transportFailed(_ flow: Flow) { failed.append(flow) }
     func flowOpened(_ flow: Flow) { opened.append(flow) }
+    func connectionEnded(_ flow: Flow) { ended.append(flow) }
     func isKnown(_ peer: IPAddress, on listener: ListenerID) -> Bool { !isStranger }
     func drain() {}
 

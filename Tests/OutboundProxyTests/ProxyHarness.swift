@@ -128,7 +128,7 @@ final class ProxyHarness {
         var list: [Sent] = []
         for output in core.takeOutputs() {
             switch output {
-            case .send(let bytes, let flow):
+            case .send(let bytes, let flow), .sendOnly(let bytes, let flow):
                 let listener = core.settings.listeners[Int(flow.listener.index)]
                 var side = listener.side
                 if let sharedSocket {

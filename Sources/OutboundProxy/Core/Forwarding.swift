@@ -48,6 +48,11 @@ struct Forwarding {
     var port: String?
     /// The call that an in-dialog request belongs to.
     var call: Call?
+    /// Whether it comes from a remote phone or goes to one; the key of that phone's binding.
+    var isPhones = false
+    var phone: [UInt8]?
+    /// How the Contact of a phone's REGISTER leads back to us.
+    var phoneContact: PhoneSettings.Contact?
 }
 
 /// What is to be done with a request.

@@ -43,6 +43,7 @@ extension ProxyCore {
             callerTag: Array(bytes[message.dialogFromTag]),
             caller: caller, callee: callee, origin: arrival.side, destination: request.forwarding.egress,
             trunk: request.forwarding.trunk, now: arrival.now, deadline: arrival.now + settings.callDuration)
+        call.phone = request.forwarding.phone
         if let toTag = message.toTag { _ = call.fork(bytes[toTag]) }
         calls.add(call)
         schedule(call, at: arrival.now)

@@ -23,7 +23,11 @@ extension ProxyCore {
         case .unreachable(let reason): respond(server, 503, reason, extra: Self.retryLater, at: now)
         case .transport:
             let call = server.call
-            respond(server, 503, "Next Hop Unreachable", extra: Self.retryLater, at: now)
+            if server.egress == .outside, isPhones(server.trunk) {
+                respond(server, 430, "Flow Failed", at: now)
+            } else {
+                respond(server, 503, "Next Hop Unreachable", extra: Self.retryLater, at: now)
+            }
             if server.method == .bye, let call, call.state == .confirmed {
                 end(call, "BYE could not be delivered", at: now)
             }
@@ -108,7 +112,9 @@ extension ProxyCore {
     func noteFailure(
         _ flow: Flow, for pause: Duration? = nil, since start: Instant? = nil, at now: Instant
     ) -> Bool {
-        guard let target = target(of: flow), let until = health.failed(target, for: pause, since: start, at: now)
+        // A phone that is switched off is no news, and nothing else goes where it was.
+        guard !isPhone(flow), let target = target(of: flow),
+            let until = health.failed(target, for: pause, since: start, at: now)
         else {
             return false
         }

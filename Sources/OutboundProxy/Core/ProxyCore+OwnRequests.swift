@@ -86,9 +86,11 @@ extension ProxyCore {
     private func sendBYE(to side: Side, of call: Call, _ reason: String, at now: Instant) {
         let (party, other) = (call[side], call[side.opposite])
         guard !party.target.isEmpty else { return }
+        let flow =
+            side == .outside && isPhones(call.trunk)
+            ? phoneFlow(of: call) : flow(to: party, on: side, directory.trunks.named(call.trunk))
         let dialog = OwnDialog(
-            party: party, other: other.identity, callID: call.callID, serial: call.serial,
-            flow: flow(to: party, on: side, directory.trunks.named(call.trunk)))
+            party: party, other: other.identity, callID: call.callID, serial: call.serial, flow: flow)
         call.openBYEs += 1
         sendBYE(in: dialog, cSeq: other.cSeq &+ 1, reason, for: .bye(call), at: now)
     }
@@ -107,7 +109,8 @@ extension ProxyCore {
         let dialog = OwnDialog(
             party: party, other: Array(bytes[from.value]), callID: Array(bytes[response.callID]),
             serial: server.serial,
-            flow: self.flow(to: party, on: server.egress, directory.trunks.named(server.trunk)))
+            flow: server.egress == .outside && isPhones(server.trunk)
+                ? flow : self.flow(to: party, on: server.egress, directory.trunks.named(server.trunk)))
         let ack = dialog.request("ACK", cSeq: response.cSeq.number, branch: newBranch(of: dialog), identities)
         send(ack, on: dialog.flow)
         guard !client.isHungUp else { return }

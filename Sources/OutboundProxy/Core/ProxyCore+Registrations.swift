@@ -11,7 +11,7 @@ extension ProxyCore {
     ) {
         guard (200..<300).contains(response.status), let request = server.request else { return }
         let found = contacts.restoreBindings(in: response, sent: server.contacts, identities: identities, edits: &edits)
-        guard server.egress == .outside,
+        guard server.egress == .outside, !isPhones(server.trunk),
             let client = transactions.client(TransactionKey(clientOf: response)),
             let registrar = target(of: client.flow),
             let to = request.header(.to), let value = NameAddress(to.value, in: request.bytes),
@@ -62,7 +62,8 @@ extension ProxyCore {
     /// registration asked.
     func learn(from response: Message, of server: ServerTransaction, peer: IPAddress, at now: Instant) {
         guard server.method == .options, server.ingress == .inside, server.egress == .outside,
-            let request = server.request, let uri = URI(request.requestURI, in: request.bytes)
+            // Who is behind a Path or a flow token is a phone, and no trunk.
+            !isPhones(server.trunk), let request = server.request, let uri = URI(request.requestURI, in: request.bytes)
         else { return }
         let asker = server.flow.peer.ip
         // Without a configured PBX, who has a live registration is one.
@@ -74,14 +75,14 @@ extension ProxyCore {
     }
 
     func publish(_ update: DirectoryUpdate) {
-        directory.apply(update)
+        keep(update)
         outputs.append(.directory(update))
     }
 }
 
 extension Message {
     /// The Expires field, in seconds (RFC 3261 §20.19).
-    fileprivate var expires: UInt32? { header(.expires).flatMap { bytes.decimal($0.value, as: UInt32.self) } }
+    var expires: UInt32? { header(.expires).flatMap { bytes.decimal($0.value, as: UInt32.self) } }
 }
 
 extension [UInt8] {

@@ -93,8 +93,7 @@ extension ProxyCore {
 
     private func reply(_ response: [UInt8], to arrival: Arrival) {
         var flow = arrival.flow
-        flow.peer = ViaSource.replyAddress(
-            of: arrival.message, from: arrival.flow.peer, over: arrival.listener.transport)
+        flow.peer = replyAddress(of: arrival, isPhones: isPhone(arrival.flow))
         send(response, on: flow)
     }
 
@@ -193,8 +192,7 @@ extension ProxyCore {
             flow: arrival.flow,
             replyFlow: Flow(
                 listener: arrival.flow.listener,
-                peer: ViaSource.replyAddress(
-                    of: message, from: arrival.flow.peer, over: arrival.listener.transport),
+                peer: replyAddress(of: arrival, isPhones: forwarding.isPhones),
                 connection: arrival.flow.connection),
             ingress: arrival.side, egress: forwarding.egress, trunk: forwarding.trunk,
             isReliable: arrival.listener.transport.isReliable, timers: settings.timers, now: arrival.now)

@@ -136,7 +136,10 @@ extension ProxyCore {
             BodyEdit.replace(with: [], in: response, isStream: isStream, edits: &edits)
             failure = error
         }
-        if server.egress == .inside, server.ingress == .outside, let listener = identities[server.flow.listener] {
+        if server.method == .register, server.ingress == .outside, isPhones(server.trunk) {
+            registerPhone(response, of: server, at: now, &edits)
+        } else if server.egress == .inside, server.ingress == .outside, let listener = identities[server.flow.listener]
+        {
             _ = contacts.hideContacts(
                 of: response, from: flow.peer.ip, as: listener, mode: contactMode(ofTrunk: server.trunk),
                 edits: &edits)

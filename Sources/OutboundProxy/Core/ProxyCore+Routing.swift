@@ -19,9 +19,10 @@ extension ProxyCore {
         let target = routes.strictTarget?.uri ?? arrival.message.requestURI
         guard let uri = URI(routes.next?.uri ?? target, in: bytes) else { return .refuse(400, "Malformed Route") }
         let isStrict = routes.next != nil && !uri.isLoose(in: bytes)
+        let known = arrival.message.isInDialog ? calls.call(of: arrival.message, from: .inside) : nil
+        if settings.phones != nil, let verdict = toPhone(arrival, routes, uri, known?.call) { return verdict }
         if routes.next == nil, identities.isOurs(uri, in: bytes) { return toOurselves(arrival, routes, uri) }
         if arrival.message.maxForwards == 0 { return .refuse(483, "Too Many Hops") }
-        let known = arrival.message.isInDialog ? calls.call(of: arrival.message, from: .inside) : nil
         let trunk =
             known.map { (name: $0.call.trunk, settings: directory.trunks.named($0.call.trunk)) }
             ?? outboundTrunk(of: arrival.message, next: uri)
@@ -84,6 +85,7 @@ extension ProxyCore {
                 arrival, .refuse(message.defect?.status ?? 400, message.defect?.reason ?? "Malformed Request-URI"))
         }
         if message.isInDialog { return inDialogFromOutside(arrival, routes, uri) }
+        if settings.phones != nil, let verdict = fromPhone(arrival, routes, uri) { return verdict }
         let restored = contacts.restored(
             uri, in: message, routes, from: source, directory: directory, at: arrival.now
         ).flatMap { isTrusted($0, over: arrival.listener.transport) ? $0 : nil }
@@ -161,9 +163,12 @@ extension ProxyCore {
             return trunk == nil ? .drop(\.droppedUnadmitted) : .refuse(481, "Call/Transaction Does Not Exist")
         }
         if let refusal = refusal(of: message, routes) { return refusal }
+        let phone = known == nil ? directory.phones.bindings(on: arrival.flow, at: arrival.now).first : nil
+        let name = known?.call.trunk ?? (phone == nil ? trunk?.name ?? "" : PhoneSettings.trunkName)
         return toInside(
-            [target], arrival, routes, trunk: known?.call.trunk ?? trunk?.name ?? "",
-            settings: known.map { directory.trunks.named($0.call.trunk) } ?? trunk?.settings, known: known?.call)
+            [target], arrival, routes, trunk: name,
+            settings: known == nil && phone == nil ? trunk?.settings : directory.trunks.named(name), known: known?.call,
+            phone: phone?.key)
     }
 
     /// Whether the address is a hop that the call's outside signalling comes from: the one it began with, or another
@@ -178,7 +183,7 @@ extension ProxyCore {
     /// The request goes to an inside address, or nowhere: to the first of the targets that is there.
     private func toInside(
         _ targets: [RestoredTarget], _ arrival: Arrival, _ routes: RouteProcessing, trunk: String,
-        settings: TrunkSettings?, known: Call?
+        settings: TrunkSettings?, known: Call?, phone: [UInt8]? = nil
     ) -> Verdict {
         guard let first = targets.first else { return .refuse(404, "Not Found") }
         let bytes = arrival.message.bytes
@@ -197,6 +202,9 @@ extension ProxyCore {
         var forwarding = Forwarding(
             uri: first.uri, nextHop: hop, egress: .inside, routes: routes, isStrict: isStrict, trunk: trunk,
             trunkSettings: settings, call: known)
+        if isPhones(trunk) {
+            (forwarding.isPhones, forwarding.phone, forwarding.port) = (true, phone ?? known?.phone, trunk)
+        }
         for other in targets.dropFirst() where routes.next == nil {
             guard let hop = try? insideHop(to: other) else { continue }
             forwarding.alternatives.append(Forwarding.Alternative(uri: other.uri, nextHop: hop))
@@ -241,7 +249,7 @@ extension ProxyCore {
         return hop
     }
 
-    private func checkInside(_ address: SocketAddress) throws(Refusal) {
+    func checkInside(_ address: SocketAddress) throws(Refusal) {
         guard isInside(address.ip), !identities.isOurs(address) else {
             throw Refusal(status: 403, reason: "Relaying Denied")
         }
@@ -263,7 +271,7 @@ extension ProxyCore {
 
     func isInside(_ address: IPAddress) -> Bool { inside.contains(address) }
 
-    private func refusal(of message: Message, _ routes: RouteProcessing) -> Verdict? {
+    func refusal(of message: Message, _ routes: RouteProcessing) -> Verdict? {
         if let refusal = RequestValidation.refusal(of: message) {
             return .answer(status: refusal.status, reason: refusal.reason, extra: refusal.extra)
         }
@@ -272,7 +280,7 @@ extension ProxyCore {
 
     /// Where a URI leads: its transport is that of its scheme or parameter, else the trunk's, else what DNS says, and
     /// UDP for an address (RFC 3263 §4.1). A name leads to `side`.
-    private func nextHop(
+    func nextHop(
         of uri: URI, in bytes: [UInt8], on side: Side, _ trunk: TrunkSettings?
     ) -> Result<Forwarding.NextHop, Refusal> {
         guard uri.scheme == .sip || uri.scheme == .sips else {

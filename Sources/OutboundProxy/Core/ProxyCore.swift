@@ -25,6 +25,8 @@ public final class ProxyCore {
     /// Requests that wait for a connection.
     var openings: [Flow: [ServerTransaction]] = [:]
     var nextLargeEvent = Instant.zero
+    /// The keys of the phones whose pinholes this shard holds open.
+    var pinholes: Set<[UInt8]> = []
     var outputs: [ProxyOutput] = []
     private var timers = DeadlineQueue<TimedObject>()
     private var strangers: SourceBudget
@@ -47,6 +49,8 @@ public final class ProxyCore {
         case opening(ServerTransaction)
         case qualification(Qualification)
         case probe(Qualification.Probe)
+        /// The pinhole of a remote phone, by the key of its binding.
+        case pinhole([UInt8])
     }
 
     /// How often a call is looked at: one that has ended is let go of by then.
@@ -58,11 +62,12 @@ public final class ProxyCore {
     public init(settings: ProxySettings, tokens: TokenCodec, media: any MediaAnchoring, hash: KeyedHash) {
         self.settings = settings
         self.media = media
-        identities = Identities(settings.listeners, name: settings.advertisedName)
+        identities = Identities(
+            settings.listeners, name: settings.advertisedName, domains: settings.phones?.domains ?? [])
         inside = InsideAddresses(settings)
         contacts = ContactMapping(codec: tokens, inside: inside)
         transactions = TransactionTable(hash: hash)
-        directory = Directory(trunks: settings.trunks)
+        directory = Directory(trunks: settings.trunks, phones: settings.phones)
         strangers = SourceBudget(rate: settings.strangerRate, burst: settings.strangerRate, hash: hash)
         strangerAnswers = SourceBudget(rate: 1, burst: 1, hash: hash)
     }
@@ -111,6 +116,7 @@ public final class ProxyCore {
             case .opening(let server): openingTimedOut(server, at: now)
             case .qualification(let qualification): qualify(qualification, at: now)
             case .probe(let probe): send(probe, at: now)
+            case .pinhole(let key): holdOpen(key, at: now)
             }
         }
     }
@@ -161,7 +167,7 @@ public final class ProxyCore {
         if case .health(let target, let state) = update {
             if case .down(let until) = state { health.set(target, until) } else { health.set(target, nil) }
         } else {
-            directory.apply(update)
+            keep(update)
         }
         keepSweeping(from: .zero)
     }
@@ -229,7 +235,9 @@ public final class ProxyCore {
             counters.largeMessages += 1
         }
         counters.messagesOut += 1
-        outputs.append(.send(bytes, identities.carrier(of: flow)))
+        let carrier = identities.carrier(of: flow)
+        let isBound = settings.phones != nil && flow.connection != 0 && !isResponse(bytes)
+        outputs.append(isBound ? .sendOnly(bytes, carrier) : .send(bytes, carrier))
     }
 
     /// The flow on the listener of its peer's side, where both sides share a socket: the one case in which a source
@@ -270,13 +278,15 @@ public final class ProxyCore {
 
     func schedule(_ probe: Qualification.Probe, at deadline: Instant) { timers.schedule(.probe(probe), at: deadline) }
 
+    func schedule(pinhole key: [UInt8], at deadline: Instant) { timers.schedule(.pinhole(key), at: deadline) }
+
     func schedule(_ location: OpenLocation, at now: Instant) {
         timers.schedule(.location(location), at: now + LocationTable.patience)
     }
 
-    /// Whether the source is an ITSP of ours, or the peer of a call: such are not limited as strangers are.
+    /// Whether the source is an ITSP of ours, a registered phone, or the peer of a call: such are not limited as strangers are.
     func isKnown(_ address: IPAddress, at now: Instant) -> Bool {
-        callPeers[address] != nil || directory.isTrunk(address, at: now)
+        callPeers[address] != nil || directory.isTrunk(address, at: now) || directory.phones.isPhone(address)
     }
 
     private func isResponse(_ bytes: [UInt8]) -> Bool {

@@ -4,6 +4,8 @@ public import NetworkTypes
 public enum ProxyOutput: Sendable {
     /// Send the octets on the flow.
     case send([UInt8], Flow)
+    /// The same, but on no other connection than the one that the flow names (RFC 5626 §5.3.1).
+    case sendOnly([UInt8], Flow)
     /// Find out where a name leads (RFC 3263), and tell ``ProxyCore/located(_:_:at:)``: at once, or within its patience.
     case locate(LocationQuery)
     /// Open a connection to the flow's peer, unless there is one, and tell ``ProxyCore/flowOpened(_:at:)``; or
@@ -74,6 +76,8 @@ public struct ProxyCounters: Hashable, Sendable {
     public var largeMessages: UInt64 = 0
     /// STUN requests answered.
     public var keepAlives: UInt64 = 0
+    /// Datagrams sent to keep a phone's pinhole open.
+    public var pinholes: UInt64 = 0
 
     public init() {}
 }

@@ -116,6 +116,8 @@ public struct ProxySettings: Sendable {
     public var insideNetworks: [IPNetwork]
     public var pbxs: [PBXSettings]
     public var trunks: [TrunkSettings]
+    /// Remote phones, where they are let in.
+    public var phones: PhoneSettings?
     public var timers: TransactionTimers
     /// Timer C (RFC 3261 §16.6 step 11): longer than three minutes.
     public var timerC: Duration

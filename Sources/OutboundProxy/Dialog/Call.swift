@@ -48,6 +48,8 @@ final class Call {
     let origin: Side
     let destination: Side
     var trunk: String
+    /// The key of the remote phone's binding, where the outside is one.
+    var phone: [UInt8]?
     var state = State.early
     /// The relay session, from the first offer on.
     var session: UInt64?

@@ -36,6 +36,9 @@ struct RequestRewriter {
                 of: message, from: request.arrival.flow.peer.ip, as: out, mode: mode, edits: &edits)
             if message.method == .register { rewritePath(&edits, contacts, mode) }
         }
+        if let mode = forwarding.phoneContact {
+            sentContacts = contacts.announce(phoneOf: request.arrival, as: out, mode, edits: &edits, top: top)
+        }
         nameTrunk(&edits)
         BodyEdit.replace(with: body, in: message, isStream: out.transport.isReliable, edits: &edits)
         return edits.applied(to: message.bytes)
@@ -100,10 +103,22 @@ struct RequestRewriter {
                 text.append(contentsOf: "Record-Route: ".utf8)
                 text.append(
                     contentsOf: contacts.recordRoute(
-                        listener, isDouble: isDouble, inner: listener.side == .outside ? inner : nil, callID: callID))
+                        listener, isDouble: isDouble, beyond: listener.side == .outside ? inner : phoneFlow,
+                        callID: callID))
                 text.append(contentsOf: "\r\n".utf8)
             }
         }
+    }
+
+    /// The phone's flow: what the PBX sends in the dialog goes there, whatever the phone's Contact says.
+    private var phoneFlow: TokenRoute? {
+        guard forwarding.isPhones else { return nil }
+        let ingress = request.arrival.listener
+        if ingress.side == .outside {
+            return TokenRoute(side: .outside, transport: ingress.transport, flow: request.arrival.flow)
+        }
+        guard case .flow(let flow) = forwarding.nextHop else { return nil }
+        return TokenRoute(side: .outside, transport: out.transport, flow: flow)
     }
 
     /// Our Path on top where the trunk wants one and the PBX supports it (RFC 3327 §5.2). It names one Contact, so a

@@ -27,8 +27,8 @@ struct ContactMapping {
     /// The URI parameter that holds the token.
     static let parameter: StaticString = "sp"
 
-    private let codec: TokenCodec
-    private let inside: InsideAddresses
+    let codec: TokenCodec
+    let inside: InsideAddresses
 
     init(codec: TokenCodec, inside: InsideAddresses) {
         self.codec = codec
@@ -134,8 +134,8 @@ struct ContactMapping {
         return inside.contains(address)
     }
 
-    /// Our Record-Route value for the side of `listener`; outside it carries the dialog's token, for its `inner` hop.
-    func recordRoute(_ listener: Listener, isDouble: Bool, inner: TokenRoute?, callID: ArraySlice<UInt8>) -> [UInt8] {
+    /// Our Record-Route value for the side of `listener`; it carries the dialog's token for the hop on the other side.
+    func recordRoute(_ listener: Listener, isDouble: Bool, beyond: TokenRoute?, callID: ArraySlice<UInt8>) -> [UInt8] {
         var out = Array("<sip:".utf8)
         out.reserveCapacity(160)
         appendAddress(of: listener, to: &out)
@@ -144,19 +144,19 @@ struct ContactMapping {
         if listener.isAmbiguous {
             out.append(contentsOf: listener.side == .inside ? ";side=inside".utf8 : ";side=outside".utf8)
         }
-        if let inner, let token = codec.token(for: .route(inner), callID: callID) { append(token: token, to: &out) }
+        if let beyond, let token = codec.token(for: .route(beyond), callID: callID) { append(token: token, to: &out) }
         out.append(UInt8(ascii: ">"))
         return out
     }
 
-    private func appendAddress(of listener: Listener, to out: inout [UInt8]) {
+    func appendAddress(of listener: Listener, to out: inout [UInt8]) {
         out.append(contentsOf: listener.hostPort)
         guard listener.transport != .udp else { return }
         out.append(contentsOf: ";transport=".utf8)
         out.append(contentsOf: listener.transport.description.utf8)
     }
 
-    private func append(token: [UInt8], to out: inout [UInt8]) {
+    func append(token: [UInt8], to out: inout [UInt8]) {
         out.append(contentsOf: ";sp=".utf8)
         out.append(contentsOf: token)
     }
@@ -262,7 +262,9 @@ struct ContactMapping {
         for range in (routes.strictTarget == nil ? [] : [message.requestURI]) + routes.popped.map(\.uri) {
             guard let uri = URI(range, in: message.bytes),
                 let token = uri.parameters.first(Self.parameter, in: message.bytes)?.value,
-                case .route(let route)? = codec.content(of: message.bytes[token], callID: message.bytes[message.callID])
+                case .route(let route)? = codec.content(
+                    of: message.bytes[token], callID: message.bytes[message.callID]),
+                route.side == .inside
             else { continue }
             // Another connection may have its number after a restart.
             return Target(route.transport, route.flow.peer)

@@ -41,6 +41,10 @@ public enum DirectoryUpdate: Hashable, Sendable {
     case learn(domain: String, address: IPAddress, until: Instant)
     /// What the domain of a trunk, configured or learned, resolves to.
     case resolved(domain: String, addresses: [IPAddress])
+    /// A remote phone's binding; one that expires at ``Instant/zero`` has gone.
+    case phone(PhoneBinding)
+    /// The connection of a remote phone has ended.
+    case flowLost(Flow)
     /// A target went down or is back.
     case health(Target, TargetState)
 }
@@ -51,6 +55,7 @@ public enum DirectoryUpdate: Hashable, Sendable {
 /// written by one shard, and nothing needs a lock or a copy of the table for each change.
 struct Directory {
     var registrations = Registrations()
+    private(set) var phones = PhoneBindings()
     let trunks: TrunkTable
     /// Addresses that answered OPTIONS, by domain, with the time until which they are believed.
     private var answered: [String: [IPAddress: Instant]] = [:]
@@ -61,10 +66,12 @@ struct Directory {
     private var resolvedDomains: [IPAddress: Set<String>] = [:]
     private(set) var registered = RegisteredTargets()
 
-    init(trunks: [TrunkSettings]) { self.trunks = TrunkTable(trunks) }
+    init(trunks: [TrunkSettings], phones: PhoneSettings? = nil) {
+        self.trunks = TrunkTable(trunks, phones: phones?.trunk)
+    }
 
     /// Whether there is nothing that could run out.
-    var isEmpty: Bool { registrations.isEmpty && answered.isEmpty && learned.isEmpty }
+    var isEmpty: Bool { registrations.isEmpty && answered.isEmpty && learned.isEmpty && phones.isEmpty }
 
     mutating func apply(_ update: DirectoryUpdate) {
         switch update {
@@ -76,6 +83,8 @@ struct Directory {
             answered[domain, default: [:]][address] = max(answered[domain]?[address] ?? .zero, until)
             learned[address, default: []].insert(domain)
         case .resolved(let domain, let addresses): resolve(domain, to: addresses)
+        case .phone(let binding): phones.set(binding)
+        case .flowLost(let flow): phones.lose(flow)
         case .health: break
         }
     }
@@ -92,6 +101,7 @@ struct Directory {
     mutating func sweep(at now: Instant) {
         var hasGone = registrations.sweep(at: now)
         registered.sweep(at: now)
+        phones.sweep(at: now)
         for (domain, addresses) in answered {
             let alive = addresses.filter { $0.value > now }
             guard alive.count < addresses.count else { continue }

@@ -8,9 +8,11 @@ struct TrunkTable {
     private let byDomain: [String: [TrunkSettings]]
     private let literals: [IPAddress: [String]]
 
-    init(_ trunks: [TrunkSettings]) {
+    /// - Parameter phones: remote phones, which are no trunk but have the policy of one.
+    init(_ trunks: [TrunkSettings], phones: TrunkSettings? = nil) {
         all = trunks
-        byName = Dictionary(trunks.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        byName = Dictionary(
+            (trunks + (phones.map { [$0] } ?? [])).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         byDomain = Dictionary(grouping: trunks, by: \.domain)
             .mapValues { $0.filter { $0.user == nil } + $0.filter { $0.user != nil } }
         literals = Dictionary(

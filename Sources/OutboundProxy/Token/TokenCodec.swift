@@ -48,7 +48,17 @@ public struct TokenCodec {
         case .registration: return uri(in: plaintext).map { .registration(uri: $0) }
         case .dialog: return uri(in: plaintext).map { .dialog(uri: $0) }
         case .route: return TokenRoute(plaintext).map { .route($0) }
+        case .flow: return TokenRoute(plaintext).map { .flow($0) }
         }
+    }
+
+    /// A name for what `octets` say that nobody without the key can foresee, and that does not tell them: the letter `p`
+    /// and a synthetic IV. The same octets always have the same name; nothing is kept.
+    func name(of octets: [UInt8]) -> [UInt8] {
+        let letter = UInt8(ascii: "p")
+        var name = [letter]
+        Base64URL.append(Array(cipher.seal(octets, associatedData: [letter]).prefix(1 + TokenHandle.length)), to: &name)
+        return name
     }
 
     /// Whether the text looks like a token: cheap, for texts that mostly are none.
@@ -62,7 +72,7 @@ public struct TokenCodec {
 
     private func plaintext(of content: TokenContent) -> [UInt8]? {
         switch content {
-        case .route(let route): return route.octets
+        case .route(let route), .flow(let route): return route.octets
         case .registration(let uri), .dialog(let uri):
             guard uri.count <= Self.maximumURILength else { return nil }
             let compact = CompactURI.encode(uri)

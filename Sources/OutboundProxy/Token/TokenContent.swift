@@ -8,6 +8,8 @@ public enum TokenContent: Hashable, Sendable {
     case dialog(uri: [UInt8])
     /// Where a Record-Route or Path of ours leads, bound to the Call-ID like a dialog token.
     case route(TokenRoute)
+    /// The flow of a remote phone behind a Path of ours (RFC 5626 §5.2): good for as long as the flow is.
+    case flow(TokenRoute)
 }
 
 /// The hop behind a Record-Route or Path value of ours: a flow (RFC 5626 §5.2), as far as a restart leaves it.
@@ -29,19 +31,21 @@ enum TokenKind: UInt8, CaseIterable {
     case registration = 0x72  // r
     case dialog = 0x64  // d
     case route = 0x68  // h, for hop
+    case flow = 0x66  // f
 
     init(_ content: TokenContent) {
         switch content {
         case .registration: self = .registration
         case .dialog: self = .dialog
         case .route: self = .route
+        case .flow: self = .flow
         }
     }
 
-    /// What is authenticated beside the content: the kind, and for all but registrations the Call-ID.
+    /// What is authenticated beside the content: the kind, and the Call-ID of what belongs to a dialog.
     func associatedData(callID: ArraySlice<UInt8>) -> [UInt8] {
         var data = [rawValue]
-        if self != .registration { data.append(contentsOf: callID) }
+        if self == .dialog || self == .route { data.append(contentsOf: callID) }
         return data
     }
 }

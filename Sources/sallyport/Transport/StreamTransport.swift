@@ -26,6 +26,8 @@ struct StreamSend: Sendable {
     let purpose: Purpose
     let origin: SendOrigin
     var way: Way
+    /// Whether another connection to the peer would do as well.
+    var mayGoElsewhere = true
 }
 
 /// A connection that another shard holds has come, or gone: said to its peer's home.
@@ -143,16 +145,19 @@ final class StreamTransport: StreamConnectionOwner {
     // MARK: Sending
 
     /// Sends a message on its flow: on the connection that it names, else on any to the peer, else on a new one.
-    func send(_ message: [UInt8], on flow: Flow) { send(.message(message), on: flow) }
+    /// What may not go elsewhere fails where the connection that the flow names has gone.
+    func send(_ message: [UInt8], on flow: Flow, orElsewhere mayGoElsewhere: Bool = true) {
+        send(.message(message), on: flow, orElsewhere: mayGoElsewhere)
+    }
 
     /// Opens a connection to the flow's peer, unless there is one, and tells that it is open.
     func open(_ flow: Flow) { send(.opening, on: flow) }
 
-    private func send(_ purpose: StreamSend.Purpose, on flow: Flow) {
+    private func send(_ purpose: StreamSend.Purpose, on flow: Flow, orElsewhere mayGoElsewhere: Bool = true) {
         send(
             StreamSend(
                 purpose: purpose, origin: SendOrigin(flow: flow, shard: index),
-                way: flow.connection == 0 ? .peer : .named))
+                way: flow.connection == 0 ? .peer : .named, mayGoElsewhere: mayGoElsewhere))
     }
 
     /// Takes a message one step further, for this shard's core or for another's.
@@ -163,6 +168,7 @@ final class StreamTransport: StreamConnectionOwner {
             let owner = Self.shard(of: id)
             if owner != index, links.shards.indices.contains(owner) { return pass(send, to: owner) }
             if let connection = connections[id], connection.isOpen { return put(send, on: connection) }
+            guard send.mayGoElsewhere else { return fail(send.origin) }
             var next = send
             next.way = .peer
             self.send(next)
@@ -304,6 +310,7 @@ final class StreamTransport: StreamConnectionOwner {
         links.census.remove(connection.flow.peer.ip)
         list(connection.flow, isOpen: false)
         count(end, of: connection)
+        client.connectionEnded(connection.flow)
         guard connection.hasUnsent || end.isFailure else { return }
         for origin in connection.origins { fail(origin) }
         client.drain()

@@ -12,6 +12,8 @@ protocol TransportClient: AnyObject {
     func transportFailed(_ flow: Flow)
     /// There is an open connection for the flow, as the core wished.
     func flowOpened(_ flow: Flow)
+    /// A connection has ended, on whichever side's wish.
+    func connectionEnded(_ flow: Flow)
     /// Whether the peer is inside, a trunk, or in a call with us.
     func isKnown(_ peer: IPAddress, on listener: ListenerID) -> Bool
     /// Everything that waited has been handed over: the core's outputs can go.
