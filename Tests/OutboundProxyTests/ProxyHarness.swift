@@ -137,7 +137,7 @@ final class ProxyHarness {
                 }
                 let message = Sent(
                     bytes: bytes, to: flow.peer, side: side, transport: listener.transport, from: listener.local)
-                if side == .outside, scansOutside, !message.insideAddresses.isEmpty {
+                if side == .outside, scansOutside, bytes.count > 4, !message.insideAddresses.isEmpty {
                     leaks += message.insideAddresses
                     Issue.record("an inside address leaves: \(message.insideAddresses)\n\(message.text)")
                 }
@@ -227,6 +227,8 @@ final class FakeMedia: MediaAnchoring {
     }
 
     var events: [Event] = []
+    /// Both ends of each session as it was opened.
+    var peers: [MediaPeer] = []
     var failure: MediaFailure?
     private var next: UInt64 = 0
     private(set) var open: Set<UInt64> = []
@@ -235,6 +237,7 @@ final class FakeMedia: MediaAnchoring {
         next += 1
         open.insert(next)
         events.append(.open(caller.side, callee.side))
+        peers += [caller, callee]
         return next
     }
 

@@ -113,7 +113,8 @@ final class Edge {
 
     private func carryOut(_ output: ProxyOutput) {
         switch output {
-        case .send(let bytes, let flow): onSend(bytes, flow.listener.index == 0 ? .inside : .outside, flow.peer)
+        case .send(let bytes, let flow), .sendOnly(let bytes, let flow):
+            onSend(bytes, flow.listener.index == 0 ? .inside : .outside, flow.peer)
         case .locate(let query): onLocate(query)
         case .event(.target(let target, let state)): onHealth(target, state)
         case .directory, .event, .open, .shrunk: break

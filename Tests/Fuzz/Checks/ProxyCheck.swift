@@ -36,7 +36,7 @@ public enum ProxyCheck {
                         LocatedTarget(Target(.udp, SocketAddress(IPAddress(v4: address), query.port ?? 5060)))
                     }
                     core.located(query, .targets(targets), at: now)
-                case .send(let bytes, _):
+                case .send(let bytes, _), .sendOnly(let bytes, _):
                     guard let sent = try? MessageParser.parse(datagram: bytes) else {
                         preconditionFailure("what leaves can be read")
                     }
