@@ -140,7 +140,13 @@ final class SignallingShard: TransportClient {
             for output in core.takeOutputs() { carryOut(output) }
         }
         links.media(media.anchor.takeCommands())
-        if let deadline = core.nextDeadline { timer?.schedule(at: deadline) }
+        if let deadline = core.nextDeadline { timer?.schedule(at: Self.step(after: deadline)) }
+    }
+
+    /// Deadlines are seen to in steps of 10 ms, so that those of many calls wake the thread once.
+    private static func step(after deadline: Instant) -> Instant {
+        let step: Int64 = 10_000_000
+        return deadline + .nanoseconds(step &- deadline.nanoseconds % step)
     }
 
     private func carryOut(_ output: ProxyOutput) {
