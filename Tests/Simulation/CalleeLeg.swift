@@ -22,6 +22,10 @@ final class CalleeLeg {
         let invite = server.request
         guard script.final != .silent else { return }
         record.takenBy.append(agent.name)
+        if script.isFirstFull, record.takenBy.allSatisfy({ $0 == agent.name }) {
+            server.respond(503, tag: agent.newTag(), extra: [("Retry-After", "5")])
+            return
+        }
         if script.isChallenged, !Registrar.accepts(invite["proxy-authorization"], of: agent) {
             server.respond(407, tag: agent.newTag(), extra: [("Proxy-Authenticate", Registrar.challenge(of: agent))])
             return
@@ -62,7 +66,7 @@ final class CalleeLeg {
     }
 
     /// The Record-Route of a proxy that stands before this end.
-    private var recordRoute: String? { agent.recordsRoute ? "<sip:\(agent.address.ip);lr>" : nil }
+    private var recordRoute: String? { agent.recordsRoute ? "<sip:\(agent.host);lr>" : nil }
 
     private func ring(_ ring: CallScript.Ring, _ fork: Dialog) {
         fork.ring(server, ring.status, hasBody: ring.hasBody, recordRoute: recordRoute)

@@ -40,8 +40,8 @@ final class CallerLeg {
     private func send(credentials: String?) {
         var fields: [(name: String, value: String)] = [("Via", agent.via(agent.newBranch()))]
         if script.isFromInside { fields.append(("Route", "<sip:192.168.0.1;lr>")) }
-        if agent.recordsRoute { fields.append(("Record-Route", "<sip:\(agent.address.ip);lr>")) }
-        let host = script.isFromInside ? agent.address.ip.description : "itsp.example"
+        if agent.recordsRoute { fields.append(("Record-Route", "<sip:\(agent.host);lr>")) }
+        let host = script.isFromInside ? agent.host : "itsp.example"
         fields += [
             ("From", "<sip:\(script.isFromInside ? "1000" : "5551234")@\(host)>;tag=\(localTag)"), ("To", "<\(uri)>"),
             ("Call-ID", script.callID), ("CSeq", "\(cSeq) INVITE"), ("Max-Forwards", "70"), ("Contact", "<\(contact)>"),

@@ -51,7 +51,7 @@ final class ClientRecord {
     let peer: SocketAddress
     let side: Side
     let start: Instant
-    let server: ServerRecord?
+    private(set) weak var server: ServerRecord?
     var provisional: Instant?
     /// The last response that restarts timer C.
     var ringing: Instant?

@@ -8,6 +8,7 @@ extension Referee {
         let isInTime =
             client.request.method == "INVITE" && client.provisional != nil
             ? client.cancel.map { now < $0 + Self.timeout } ?? true : now < client.start + Self.timeout
+        guard !client.hasFailed else { return }
         let server = client.server
         if message.status > 100, message.status != 503 { down[client.peer] = nil }
         // Timer M: a 2xx may be repeated for as long (RFC 6026 §8.4).
@@ -164,10 +165,22 @@ extension ServerRecord {
     func checkEnd(at now: Instant, _ report: ClientRecord.Report) {
         if acknowledged == nil { checkG(at: now, report) }
         if isINVITE {
+            checkLosers(report)
             checkINVITE(at: now, report)
         } else if final == nil {
             // Silence is right where nobody answered (RFC 4320 §4.2).
             if mustBeAnswered { report("a CANCEL gets no response", request) }
+        }
+    }
+
+    /// Whoever still worked on a call that another has answered is told.
+    private func checkLosers(_ report: ClientRecord.Report) {
+        guard let winner, let final else { return }
+        for branch in branches where branch !== winner && branch.final == nil && !branch.hasFailed {
+            guard let provisional = branch.provisional, branch.cancel == nil, provisional < final.time + .seconds(20),
+                provisional < branch.start + Referee.timeout
+            else { continue }
+            report("a target that lost gets no CANCEL", branch.request)
         }
     }
 

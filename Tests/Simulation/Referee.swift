@@ -97,9 +97,11 @@ final class Referee {
             if !shown.isEmpty { broken("an inside address leaves: \(shown)", message) }
         }
         guard !message.body.isEmpty, message["content-type"] == "application/sdp" else { return }
-        let ours = side == .inside ? "192.168.0.1" : "203.0.113.1"
-        for line in message.body.split(separator: "\r\n") where line.hasPrefix("c=") || line.hasPrefix("o=") {
-            if !line.hasSuffix(" \(ours)"), line.hasPrefix("c=") { broken("media is not anchored: \(line)", message) }
+        let ours = side == .inside ? [Edge.inside] : [Edge.outside, Edge.outside6]
+        for line in message.body.split(separator: "\r\n") where line.hasPrefix("c=") {
+            if !ours.contains(where: { line.hasSuffix(" \($0.ip)") }) {
+                broken("media is not anchored: \(line)", message)
+            }
         }
     }
 

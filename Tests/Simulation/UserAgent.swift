@@ -42,7 +42,12 @@ final class UserAgent {
     }
 
     var now: Instant { world.now }
-    var edge: SocketAddress { side == .inside ? Edge.inside : Edge.outside }
+    var edge: SocketAddress {
+        side == .inside ? Edge.inside : address.ip.family == .v4 ? Edge.outside : Edge.outside6
+    }
+
+    /// Its address as URIs have it.
+    var host: String { address.ip.family == .v4 ? "\(address.ip)" : "[\(address.ip)]" }
 
     // MARK: Life
 
@@ -62,9 +67,14 @@ final class UserAgent {
     func goDown(forgetting: Bool, isUnreachable: Bool) {
         isUp = false
         self.isUnreachable = isUnreachable
-        guard forgetting else { return }
+        if forgetting { forget() }
+    }
+
+    /// What knows each other would stay in memory.
+    func forget() {
         life += 1
         forgotten += clients.values
+        for dialog in dialogs.values { dialog.early.waiting = [] }
         clients = [:]
         servers = [:]
         dialogs = [:]
@@ -169,7 +179,9 @@ final class UserAgent {
             leg.start()
         case "REGISTER": registrar.receive(server)
         case "OPTIONS": server.respond(200, tag: newTag())
-        case "MESSAGE": if !request.body.isEmpty || request["x-silent"] == nil { server.respond(200, tag: newTag()) }
+        // A 408 from who should have kept silent (RFC 4320 §4.2).
+        case "MESSAGE" where request["x-silent"] == "408": server.respond(408, tag: newTag())
+        case "MESSAGE": if request["x-silent"] == nil { server.respond(200, tag: newTag()) }
         default: server.respond(501, tag: newTag())
         }
     }

@@ -23,6 +23,7 @@ final class World {
     let weather: Weather
     let queue = EventQueue()
     let network: Network
+    private let contact: ContactMode
     private(set) var edge: Edge
     private(set) var restarted: Instant?
     private(set) lazy var referee = Referee { [unowned self] in broken($0) }
@@ -40,7 +41,8 @@ final class World {
         self.seed = seed
         weather = Weather.allCases[Int(seed % UInt64(Weather.allCases.count))]
         network = Network(seed: seed, queue: queue)
-        edge = Edge(key: seed)
+        contact = seed % 5 == 0 ? .user : .parameter
+        edge = Edge(key: seed, contact: contact)
         connect()
     }
 
@@ -54,7 +56,7 @@ final class World {
         trace?.note("the edge restarts", at: now)
         restarted = now
         let bindings = edge.core.bindings
-        edge = Edge(key: ~seed)
+        edge = Edge(key: ~seed, contact: contact)
         connect()
         for binding in bindings { edge.restore(binding, at: now) }
         referee.restart()
@@ -72,7 +74,8 @@ final class World {
     /// The Contact that an agent writes: a phone of the ITSP stands behind its proxy.
     func contact(of agent: UserAgent, user: String) -> String {
         if agent.side == .inside { return "sip:\(user)@\(agent.address);line=\(agent.random.number(100...999))" }
-        return agent.recordsRoute ? "sip:\(user)@203.0.113.99:5080" : "sip:\(user)@\(agent.address)"
+        let phone = agent.address.ip.family == .v4 ? "203.0.113.99" : "[2001:db8::99]"
+        return agent.recordsRoute ? "sip:\(user)@\(phone):5080" : "sip:\(user)@\(agent.address)"
     }
 
     // MARK: The way of a message
