@@ -84,7 +84,10 @@ extension ProxyCore {
 
     /// The target at the end of the flow did not answer, or said that it can't.
     func noteFailure(_ flow: Flow, for pause: Duration? = nil, at now: Instant) {
-        guard let target = target(of: flow), let until = health.failed(target, for: pause, at: now) else { return }
+        guard let target = target(of: flow) else { return }
+        let wasDown = health.isDown(target)
+        guard let until = health.failed(target, for: pause, at: now) else { return }
+        if wasDown { return outputs.append(.directory(.health(target, .down(until: until)))) }
         publish(target, .down(until: until))
     }
 

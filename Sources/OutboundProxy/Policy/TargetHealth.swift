@@ -60,11 +60,13 @@ struct TargetHealth {
         return wasDown
     }
 
-    /// It did not answer, can't be reached, or wants to be left alone for a while: until when it is down, where that is
-    /// news.
+    /// It did not answer, can't be reached, or wants to be left alone for a while (RFC 3261 §21.5.4): until when it is
+    /// down, where that is news. What fails later than it did first counts as much, or one that asked for a short pause
+    /// and then died would be tried first after that pause.
     mutating func failed(_ target: Target, for pause: Duration? = nil, at now: Instant) -> Instant? {
-        guard entries[target]?.downUntil == nil else { return nil }
         let until = now + min(max(pause ?? Self.firstInterval, .seconds(1)), Self.longestPause)
+        // Many requests may fail at once.
+        if let known = entries[target]?.downUntil, until < known + .seconds(1) { return nil }
         return set(target, until) ? until : nil
     }
 
