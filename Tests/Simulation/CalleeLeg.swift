@@ -1,22 +1,22 @@
 import NetworkTypes
 
 /// The called end of a call until it is answered: what its script says, for each of its forks (RFC 3261 §13.3, §16.7).
-final class CalleeLeg {
+final class CalleeLeg: Entangled {
     private unowned let agent: UserAgent
     private let server: ServerExchange
     private let script: CallScript
     private let record: CallRecord
     private var forks: [Dialog] = []
 
-    /// No ring and no answer comes any more.
-    func abandon() { for fork in forks { fork.early.waiting = [] } }
-
     init(_ agent: UserAgent, _ server: ServerExchange, _ record: CallRecord) {
         self.agent = agent
         self.server = server
         self.record = record
         script = record.script
+        agent.world.enlist(self)
     }
+
+    func letGo() { forks = [] }
 
     func start() {
         let invite = server.request

@@ -1,7 +1,7 @@
 import NetworkTypes
 
 /// One end of a dialog as its UA sees it (RFC 3261 §12), with its media and what its script makes it do.
-final class Dialog {
+final class Dialog: Entangled {
     unowned let agent: UserAgent
     let record: CallRecord
     let isCaller: Bool
@@ -47,6 +47,7 @@ final class Dialog {
         cSeq = invite.cSeq
         self.contact = contact
         self.media = media
+        agent.world.enlist(self)
     }
 
     /// The UAS's end, from the INVITE.
@@ -63,6 +64,12 @@ final class Dialog {
         remoteCSeq = invite.cSeq
         self.contact = contact
         media = MediaEnd(host: agent.address.ip.description, port: port)
+        agent.world.enlist(self)
+    }
+
+    func letGo() {
+        (ownINVITE, theirINVITE, invites) = (nil, nil, [:])
+        early.waiting = []
     }
 
     // MARK: Requests of ours

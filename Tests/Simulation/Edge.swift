@@ -134,6 +134,13 @@ final class Edge {
         }
     }
 
+    /// Its timers run out with nobody listening, as transactions that are under way hold each other.
+    func windDown(from now: Instant) {
+        onSend = { _, _, _ in }
+        onLocate = { _ in }
+        while let due = nextDeadline, due < now + .seconds(7200) { handleTimeout(at: due) }
+    }
+
     // MARK: Books
 
     /// Whether a media port is open.

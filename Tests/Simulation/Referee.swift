@@ -37,11 +37,16 @@ final class Referee {
 
     /// The edge has forgotten all transactions.
     func restart() {
-        servers = [:]
-        clients = [:]
+        letGo()
         acks = [:]
         down = [:]
         cause = nil
+    }
+
+    /// Transactions and their branches hold each other.
+    func letGo() {
+        for client in clients.values { client.letGo() }
+        (servers, clients) = ([:], [:])
     }
 
     // MARK: What comes in
@@ -65,14 +70,14 @@ final class Referee {
     /// The edge was told that nothing can be sent there.
     func transportFailed(_ peer: SocketAddress, at now: Instant) {
         noteDown(peer, at: now)
-        for client in clients.values where client.peer == peer {
+        for client in clients.values where client.peer == peer && client.isSending {
             client.stop(at: now, broken)
             client.hasFailed = true
         }
     }
 
-    /// From its first failure until it answers a target is down; it may be tried again after a while.
-    func noteDown(_ peer: SocketAddress, at now: Instant) { down[peer] = down[peer] ?? now + Self.downTime }
+    /// From its last failure until it answers a target is down; it may be tried again after a while.
+    func noteDown(_ peer: SocketAddress, at now: Instant) { down[peer] = now + Self.downTime }
 
     // MARK: What goes out
 

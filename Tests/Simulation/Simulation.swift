@@ -195,11 +195,7 @@ final class Simulation {
 
     /// Lets everything happen; what was wrong, and nothing if all is well.
     func run() -> [String] {
-        // Events hold the world that holds them.
-        defer {
-            world.queue.abandon()
-            for host in hosts { host.abandon() }
-        }
+        defer { world.letGo() }
         world.run(until: start + Self.traffic + .seconds(40))
         checkBindings()
         world.run(until: start + .seconds(7200))
@@ -207,7 +203,6 @@ final class Simulation {
         world.referee.finish(at: world.now)
         for fault in world.edge.leftovers { world.broken("left over: \(fault)") }
         checkCalls()
-        for host in hosts { host.forget() }
         return world.violations
     }
 

@@ -23,8 +23,6 @@ final class UserAgent {
     private var count = 0
 
     private var clients: [String: ClientExchange] = [:]
-    /// Those of lives before this one.
-    private var forgotten: [ClientExchange] = []
     private var servers: [String: ServerExchange] = [:]
     private var dialogs: [String: Dialog] = [:]
     private var dialogsByPort: [UInt16: Dialog] = [:]
@@ -56,25 +54,12 @@ final class UserAgent {
         world.queue.after(delay) { [self] in if life == self.life { action() } }
     }
 
-    /// All is over: what waits for an answer, or for a PRACK, holds what holds it.
-    func abandon() {
-        for client in clients.values { client.abandon() }
-        for client in forgotten { client.abandon() }
-        for callee in callees.values { callee.abandon() }
-    }
-
     /// Off the net, or gone with all it knew.
     func goDown(forgetting: Bool, isUnreachable: Bool) {
         isUp = false
         self.isUnreachable = isUnreachable
-        if forgetting { forget() }
-    }
-
-    /// What knows each other would stay in memory.
-    func forget() {
+        guard forgetting else { return }
         life += 1
-        forgotten += clients.values
-        for dialog in dialogs.values { dialog.early.waiting = [] }
         clients = [:]
         servers = [:]
         dialogs = [:]

@@ -36,6 +36,7 @@ final class World {
     let database = Registrar.Database()
     var records: [String: CallRecord] = [:]
     var names: [String: NameScript] = [:]
+    private var entangled: [any Entangled] = []
 
     init(seed: UInt64) {
         self.seed = seed
@@ -56,10 +57,24 @@ final class World {
         trace?.note("the edge restarts", at: now)
         restarted = now
         let bindings = edge.core.bindings
+        edge.windDown(from: now)
         edge = Edge(key: ~seed, contact: contact)
         connect()
         for binding in bindings { edge.restore(binding, at: now) }
         referee.restart()
+    }
+
+    /// Takes note of who must let go of others when the run is over.
+    func enlist(_ one: any Entangled) { entangled.append(one) }
+
+    /// The run is over: what holds each other, and so would stay in memory, is taken apart. Not by weak references, of
+    /// which the leak checker knows nothing.
+    func letGo() {
+        queue.abandon()
+        for one in entangled { one.letGo() }
+        entangled = []
+        referee.letGo()
+        edge.windDown(from: now)
     }
 
     var now: Instant { queue.now }
@@ -181,6 +196,11 @@ final class World {
         }
         if end < .distantFuture { queue.move(to: end) }
     }
+}
+
+/// Who holds others that hold it.
+protocol Entangled: AnyObject {
+    func letGo()
 }
 
 /// What DNS says about a name: nothing at all when there is no delay.
