@@ -44,7 +44,7 @@ import Testing
         let second = try #require(proxy.answer(503, to: first, extra: "Retry-After: 2").last)
         proxy.answer(200, to: second)
         proxy.advance(.seconds(1))
-        proxy.refuse(first)
+        _ = proxy.refuse(first)
         proxy.advance(.seconds(10))
         #expect(proxy.send(Targets.invite(2)).targets == [Targets.second])
     }
