@@ -10,7 +10,12 @@ extension Referee {
             ? client.cancel.map { now < $0 + Self.timeout } ?? true : now < client.start + Self.timeout
         guard !client.hasFailed else { return }
         let server = client.server
-        if message.status > 100, message.status != 503 { down[client.peer] = nil }
+        if message.status == 503 {
+            suspects.insert(client.peer)
+        } else if message.status > 100 {
+            down[client.peer] = nil
+            suspects.remove(client.peer)
+        }
         // Timer M: a 2xx may be repeated for as long (RFC 6026 §8.4).
         let isExpected = client.final.map { $0.status < 300 && now < $0.time + Self.timeout } ?? isInTime
         if message.cSeqMethod == "INVITE", (200..<300).contains(message.status), isExpected, let server,

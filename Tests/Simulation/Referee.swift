@@ -23,6 +23,8 @@ final class Referee {
     var cause: SIPText?
     /// Targets that are known to be down, and until when others must be tried first.
     var down: [SocketAddress: Instant] = [:]
+    /// Targets that have failed, or said 503, and have not answered since.
+    var suspects: Set<SocketAddress> = []
     /// ACKs that came in and may still be forwarded (a name may have to be found first).
     var acks: [String: Instant] = [:]
     /// What registrars have granted, as the responses that went inside say.
@@ -39,7 +41,7 @@ final class Referee {
     func restart() {
         letGo()
         acks = [:]
-        down = [:]
+        (down, suspects) = ([:], [])
         cause = nil
     }
 
@@ -77,7 +79,10 @@ final class Referee {
     }
 
     /// From its last failure until it answers a target is down; it may be tried again after a while.
-    func noteDown(_ peer: SocketAddress, at now: Instant) { down[peer] = now + Self.downTime }
+    func noteDown(_ peer: SocketAddress, at now: Instant) {
+        down[peer] = now + Self.downTime
+        suspects.insert(peer)
+    }
 
     // MARK: What goes out
 
