@@ -17,7 +17,7 @@ extension ProxyCore {
     /// What becomes of a new request that comes from a phone: nil when it is none of a phone's. Anybody may send REGISTER
     /// for a domain of the phones; all else must come on a flow with a live binding, and from its AOR.
     func fromPhone(_ arrival: Arrival, _ routes: RouteProcessing, _ uri: URI) -> Verdict? {
-        guard let phones = settings.phones else { return nil }
+        guard let phones = settings.phones, arrival.listener.trunk == nil else { return nil }
         let message = arrival.message
         if message.method == .register {
             guard phones.domains.contains(message.bytes.text(uri.host).lowercased()),
@@ -81,7 +81,7 @@ extension ProxyCore {
     /// is now; else by our Path on exactly that flow, or by the Contact that stood in for the phone's.
     func toPhone(_ arrival: Arrival, _ routes: RouteProcessing, _ uri: URI, _ known: Call?) -> Verdict? {
         let message = arrival.message
-        if let known, isPhones(known.trunk), known.destination == .outside || known.origin == .outside {
+        if let known, isPhones(known.trunk) {
             // A PBX that rewrites Contacts has put our own address into the phone's.
             let isOurs = routes.next == nil && identities.isOurs(uri, in: message.bytes)
             let target = isOurs && !known[.outside].target.isEmpty ? known[.outside].target : nil
@@ -188,7 +188,9 @@ extension ProxyCore {
         guard binding.expires > .zero, binding.flow.connection == 0, settings.ownsCallID(binding.key),
             pinholes.insert(binding.key).inserted
         else { return }
-        schedule(pinhole: binding.key, at: binding.seen + Self.pinholeInterval)
+        // After a start all are there at once.
+        let place = Int(binding.key.last ?? 0) & 63
+        schedule(pinhole: binding.key, at: binding.seen + Self.pinholeInterval * (64 + place) / 128)
     }
 
     /// Shorter than any NAT forgets a UDP mapping (RFC 5626 §4.4.2).

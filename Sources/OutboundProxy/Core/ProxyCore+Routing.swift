@@ -6,7 +6,8 @@ import SIP
 extension ProxyCore {
     /// What to do with a request that belongs to no transaction yet.
     func verdict(on arrival: Arrival) -> Verdict {
-        let routes = RouteProcessing(arrival.message, identities: identities)
+        let domains = arrival.side == .outside ? settings.phones?.domains ?? [] : []
+        let routes = RouteProcessing(arrival.message, identities: identities, domains: domains)
         return arrival.side == .inside ? fromInside(arrival, routes) : fromOutside(arrival, routes)
     }
 
@@ -125,6 +126,8 @@ extension ProxyCore {
             strangerAnswers.take(arrival.flow.peer.ip, at: arrival.now)
         else { return .drop(\.droppedUnadmitted) }
         if message.method == .options { return .answerStranger(status: 200, reason: "OK") }
+        // Where phones are let in, scanners ask for numbers; they learn nothing.
+        guard settings.phones == nil else { return .drop(\.droppedUnadmitted) }
         return .answerStranger(status: 404, reason: "Not Found")
     }
 

@@ -62,8 +62,7 @@ public final class ProxyCore {
     public init(settings: ProxySettings, tokens: TokenCodec, media: any MediaAnchoring, hash: KeyedHash) {
         self.settings = settings
         self.media = media
-        identities = Identities(
-            settings.listeners, name: settings.advertisedName, domains: settings.phones?.domains ?? [])
+        identities = Identities(settings.listeners, name: settings.advertisedName)
         inside = InsideAddresses(settings)
         contacts = ContactMapping(codec: tokens, inside: inside)
         transactions = TransactionTable(hash: hash)

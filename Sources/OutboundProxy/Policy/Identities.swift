@@ -12,8 +12,6 @@ struct Identities {
     private var former: [IPAddress] = []
     /// What the configuration calls the outside (`outside.advertise`), where that is a name; in lower case.
     private let name: [UInt8]?
-    /// The names that remote phones register at: they are the outside's, whatever the port.
-    private let domains: Set<String>
     /// Whether two listeners share a socket anywhere.
     let hasSharedSockets: Bool
     /// By side and demanded transport: see ``reach(_:_:)``.
@@ -34,8 +32,7 @@ struct Identities {
     /// How many addresses of the past are still ours, of each family.
     private static let mostFormer = 4
 
-    init(_ listeners: [Listener], name: String? = nil, domains: Set<String> = []) {
-        self.domains = domains.filter { IPAddress($0) == nil }
+    init(_ listeners: [Listener], name: String? = nil) {
         self.listeners = listeners
         self.name = name.map { Array($0.utf8) }
         hasSharedSockets = listeners.contains { $0.socket != $0.id }
@@ -134,7 +131,6 @@ struct Identities {
     }
 
     private func isName(_ host: Range<Int>, in bytes: [UInt8], _ port: UInt16) -> Bool {
-        if !domains.isEmpty, domains.contains(bytes.text(host).lowercased()) { return true }
         guard let name, host.count == name.count else { return false }
         return bytes[host].lazy.map(\.lowercased).elementsEqual(name)
             && listeners.contains { $0.side == .outside && $0.local.port == port }

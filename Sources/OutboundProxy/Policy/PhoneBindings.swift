@@ -66,6 +66,8 @@ struct PhoneBindings {
     /// Forgets what has run out.
     mutating func sweep(at now: Instant) {
         for entry in entries.values where entry.binding.expires <= now { remove(entry) }
+        // Gives the memory back.
+        if isEmpty { self = PhoneBindings() }
     }
 
     // MARK: Questions

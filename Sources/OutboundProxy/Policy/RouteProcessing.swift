@@ -15,7 +15,10 @@ struct RouteProcessing {
     private(set) var isMalformed = false
 
     /// Reads the Route fields: all consecutive values that name us are popped, with or without `lr`.
-    init(_ request: Message, identities: Identities) {
+    ///
+    /// - Parameter domains: names that lead to us, as far as a phone can tell: those of its outbound proxy. In a dialog
+    ///   we are named as we recorded our route, and such a name is the PBX's.
+    init(_ request: Message, identities: Identities, domains: Set<String> = []) {
         var values: [NameAddress] = []
         for range in request.values(.route) {
             guard let value = NameAddress(range, in: request.bytes) else {
@@ -25,12 +28,17 @@ struct RouteProcessing {
             values.append(value)
         }
         guard !values.isEmpty else { return }
-        if Self.comesFromStrictRouter(request, values, identities), let last = values.last {
+        func isOurs(_ uri: URI) -> Bool {
+            identities.isOurs(uri, in: request.bytes)
+                || !domains.isEmpty && !request.isInDialog
+                    && domains.contains(request.bytes.text(uri.host).lowercased())
+        }
+        if Self.comesFromStrictRouter(request, values, isOurs), let last = values.last {
             strictTarget = last
             values.removeLast()
         }
         for (index, value) in values.enumerated() {
-            guard let uri = URI(value.uri, in: request.bytes), identities.isOurs(uri, in: request.bytes) else {
+            guard let uri = URI(value.uri, in: request.bytes), isOurs(uri) else {
                 next = value
                 beyond = values[index...].map(\.range)
                 return
@@ -42,14 +50,14 @@ struct RouteProcessing {
     /// Whether the Request-URI is a Record-Route of ours, put there by a strict router; or a pre-loaded Route of ours
     /// without `lr`, which makes one of the UA (§12.2.1.1): then the last Route is where the request wants to go.
     private static func comesFromStrictRouter(
-        _ request: Message, _ values: [NameAddress], _ identities: Identities
+        _ request: Message, _ values: [NameAddress], _ isOurs: (URI) -> Bool
     ) -> Bool {
         guard let uri = URI(request.requestURI, in: request.bytes), uri.userInfo == nil,
-            identities.isOurs(uri, in: request.bytes), let last = values.last
+            isOurs(uri), let last = values.last
         else { return false }
         guard !uri.isLoose(in: request.bytes) else { return true }
         guard let target = URI(last.uri, in: request.bytes) else { return true }
-        return !identities.isOurs(target, in: request.bytes)
+        return !isOurs(target)
     }
 
     /// Records the edits: our Routes go, the last one too where it became the Request-URI.

@@ -90,8 +90,10 @@ final class PhoneBench {
         let ok = CallTexts.response(
             200, "OK", to: request, tag: "pbx", contact: expires > 0 ? "\(listed);expires=\(expires)" : nil,
             extra: request.message?.has(.path) == true ? "Path: \(request.header(.path))" : "")
-        let answer = try #require(proxy.receive(ok, on: .inside, from: request.to, by: request.transport).first)
-        #expect(answer.to == source)
+        let listener: UInt16? = request.from == ProxyHarness.address("192.168.0.9:5060") ? 8 : nil
+        let answer = try #require(proxy.receive(wire(ok), on: .inside, from: request.to, listener: listener).first)
+        // On a stream the flow's connection says where.
+        #expect(transport == .tcp ? answer.to.ip == source.ip : answer.to == source)
         return (request, answer)
     }
 
@@ -104,6 +106,16 @@ final class PhoneBench {
         proxy.core.receive(
             wire(text), from: Flow(listener: listener, peer: source, connection: connection), at: proxy.now)
         return proxy.drain()
+    }
+
+    /// An INVITE of the PBX to what a REGISTER brought it.
+    func call(_ request: Sent, _ mode: PhoneSettings.Contact, callID: String? = nil) -> String {
+        let uri = request.uri(.contact)
+        // Asterisk adds a parameter when it rewrites a Contact.
+        let rewritten = mode == .parameter ? uri + ";x-ast-orig-host=192.168.0.1:5060" : uri
+        return self.request(
+            "INVITE", rewritten, from: "sip:100@192.168.0.2", via: "192.168.0.2:5060",
+            route: mode == .path ? request.route : "", callID: callID, body: CallTexts.sdpInside)
     }
 
     /// The PBX sends a request along the Path that a REGISTER brought.
