@@ -18,14 +18,16 @@ public struct RemotePhonesConfiguration: Hashable, Sendable {
     }
 
     public init() {}
-
-    /// What `X-Sallyport-Trunk` says in a phone's request, so that no trunk may have that name.
-    static let trunkName = "phones"
 }
 
 extension Configuration {
     /// The inside address that only phones' requests come from, where there is one.
-    public var phoneAddress: IPAddress? { remotePhones.isEnabled ? remotePhones.inside : nil }
+    public var phoneAddress: IPAddress? {
+        guard remotePhones.isEnabled, let address = remotePhones.inside, !outside.addresses.contains(address) else {
+            return nil
+        }
+        return address
+    }
 
     func phoneErrors(on interfaces: InterfaceTable) -> [ConfigurationError] {
         guard remotePhones.isEnabled else { return [] }
@@ -38,12 +40,6 @@ extension Configuration {
             add("domains", "remote phones need domains: what a stranger may send REGISTER for")
         }
         if pbx.isEmpty { add("enabled", "remote phones need a 'pbx' to register at") }
-        if let place = trunks.firstIndex(where: { $0.name.lowercased() == RemotePhonesConfiguration.trunkName }) {
-            let position = positions["trunks[\(place)].name"]
-            let message =
-                "'\(trunks[place].name)' is what the PBX is told of remote phones; give the trunk another name"
-            errors.append(ConfigurationError(file: file, position: position, message: message))
-        }
         guard let address = remotePhones.inside else { return errors }
         if interfaces.entry(of: address) == nil {
             add("inside", "\(address) is on no interface of this machine")

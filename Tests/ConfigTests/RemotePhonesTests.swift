@@ -70,14 +70,11 @@ struct RemotePhonesTests {
         #expect(complaints(Self.head + "remote_phones: {domain: a}").contains("did you mean 'domains'?"))
     }
 
-    @Test("They need a PBX, and no trunk may be called as they are")
+    @Test("They need a PBX")
     func surroundings() throws {
         let phones = "remote_phones: {enabled: yes, domains: [a.example]}"
         #expect(
             try errors("inside: 10.0.0.1\noutside: 192.0.2.1\n" + phones)
                 == "edge.yaml:3:26: remote phones need a 'pbx' to register at")
-        #expect(
-            try errors(Self.head + phones + "\ntrunks: [{name: Phones, domain: b.example}]")
-                == "edge.yaml:5:17: 'Phones' is what the PBX is told of remote phones; give the trunk another name")
     }
 }

@@ -44,7 +44,8 @@ struct WireMessage: CustomStringConvertible {
     func uri(_ name: String) -> String { Self.uri(in: self[name]) }
 
     static func uri(in value: String) -> String {
-        guard let open = value.firstIndex(of: "<"), let close = value.lastIndex(of: ">") else { return value }
+        guard let open = value.firstIndex(of: "<"), let close = value[open...].firstIndex(of: ">")
+        else { return value }
         return String(value[value.index(after: open)..<close])
     }
 
