@@ -8,6 +8,13 @@ import Testing
 private final class SampleSource: AdminSource {
     func status(_ done: @escaping (StatusSnapshot) -> Void) { done(Self.status) }
     func calls(_ done: @escaping ([CallSnapshot]) -> Void) { done([Self.call]) }
+    func failedCalls(_ done: @escaping ([CallSnapshot]) -> Void) {
+        done([
+            CallSnapshot(
+                callID: "f", direction: .outbound, from: "a", to: "b", trunk: "myitsp", state: .ending, ageSeconds: 5,
+                verdict: "503 Trunk myitsp Has 30 Calls")
+        ])
+    }
     func registrations(_ done: @escaping ([RegistrationSnapshot]) -> Void) {
         done([
             .init(aor: "sip:1000@my.itsp.com", trunk: "myitsp", contact: "sip:s@192.168.0.2:5060", expiresInSeconds: 61)
