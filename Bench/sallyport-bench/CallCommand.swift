@@ -86,7 +86,8 @@ struct CallCommand: ParsableCommand {
         CallSettings(
             inside: addresses.caller.value, outside: addresses.answerer.value, isInbound: inbound,
             proxy: direct ? nil : (addresses.proxyInside.value, addresses.proxyOutside.value), audio: audio,
-            packetTime: ptime, sendsRTCP: rtcp, hold: concurrent == nil ? .seconds(duration) : nil, ring: .seconds(ring),
+            packetTime: ptime, sendsRTCP: rtcp, hold: concurrent == nil ? .seconds(duration) : nil,
+            ring: .seconds(ring),
             number: number)
     }
 

@@ -123,6 +123,7 @@ extension ProxyCore {
         if response.status == 408, server.method != .invite { return giveUp(server, at: now) }
         guard server.sendResponse(status: response.status, at: now) == .send else { return }
         if server.ingress == .outside, server.egress == .inside { noteCredentials(response, of: server, at: now) }
+        resumeOffer(of: server, to: flow)
         relate(response, of: server, from: flow, at: now)
         var edits = MessageEdits()
         edits.truncate(at: response.body.upperBound)
