@@ -21,6 +21,7 @@ extension ProxyCore {
             server.failover = nil
             server.lastResponse = nil
             server.call = nil
+            giveBack(&server.place, at: now)
             return
         }
         schedule(server)

@@ -64,6 +64,10 @@ final class Call {
     /// The BYEs of ours that are not answered yet.
     var openBYEs = 0
     var verdict = ""
+    /// Its place in the budgets, where there are any (see ``CallBudget``).
+    var place: CallPlace?
+    /// Somebody calls for help.
+    var isEmergency = false
 
     init(
         serial: UInt64, callID: [UInt8], callerTag: [UInt8], caller: Party, callee: Party, origin: Side,
