@@ -120,7 +120,7 @@ extension ProxyCore {
             identities.side(of: uri, in: message.bytes, as: .outside) == .outside,
             uri.parameters.first(ContactMapping.parameter, in: message.bytes) == nil,
             contacts.token(in: uri, message.bytes) == nil, !message.has(.route),
-            strangerAnswers.take(arrival.flow.peer.ip, at: arrival.now)
+            strangerAnswers.take(arrival.flow.peer.ip, at: arrival.now), allStrangerAnswers.take(at: arrival.now)
         else { return .drop(\.droppedUnadmitted) }
         if message.method == .options { return .answerStranger(status: 200, reason: "OK") }
         return .answerStranger(status: 404, reason: "Not Found")
