@@ -46,7 +46,8 @@ extension TrunkConfiguration {
         if let sourcePort { lines.append("    source_port: \(sourcePort)") }
         if !pbx.isEmpty { lines.append("    pbx: \(list(pbx))") }
         return lines + [
-            "    srtp: off", "    hide: no", "    hide_call_id: no", "    identity: keep", "    redirects: pass",
+            "    srtp: off", "    hide: no", "    hide_call_id: no", "    identity: keep",
+            "    redirects: \(redirects.rawValue)",
         ]
     }
 }
