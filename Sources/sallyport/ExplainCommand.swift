@@ -43,6 +43,9 @@ struct ExplainCommand: ParsableCommand {
         print(try explanation(of: bytes, configuration).text, terminator: "")
     }
 
+    /// The command that those arguments make.
+    static func reading(_ arguments: [String]) throws -> ExplainCommand { try parse(arguments) }
+
     /// What is told; the tests take it from here.
     func explanation(of bytes: [UInt8], _ configuration: Configuration) throws -> Explanation {
         let settings = configuration.proxySettings(calls: 1000)

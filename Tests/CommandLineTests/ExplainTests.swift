@@ -18,8 +18,8 @@ import Testing
         """
 
     private func explain(_ text: String, _ options: [String] = []) throws -> Explanation {
-        let command = try #require(try Sallyport.parseAsRoot(["explain", "x"] + options) as? ExplainCommand)
-        let configuration = try Configuration(yaml: Self.yaml, file: "test.yaml")
+        let command = try ExplainCommand.reading(["x"] + options)
+        let configuration = try Configuration(yaml: Array(Self.yaml.utf8), file: "test.yaml")
         return try command.explanation(of: wire(text), configuration)
     }
 

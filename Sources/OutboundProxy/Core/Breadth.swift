@@ -9,6 +9,9 @@ enum Breadth {
     /// What a request without one counts as, and the most that is let pass.
     static let usual: UInt8 = 60
 
+    /// How many may be silent at once: more don't fit into the time that a transaction has.
+    static let mostSilent = 8
+
     static func incoming(_ request: Message) -> UInt8 {
         guard let field = request.header(.maxBreadth) else { return usual }
         guard let value = request.bytes.decimal(field.value, as: UInt64.self) else { return usual }
@@ -23,12 +26,12 @@ extension ProxyCore {
         return Int(failover.breadth) - server.branches.reduce(0) { $0 + ($1.isOpen ? Int($1.breadth) : 0) }
     }
 
-    /// The next branch's share: all that is left for the last target, else half, so that others can be tried while this
-    /// one is silent.
+    /// The next branch's share: all that is left for the last target, else so much that the others can be tried, too,
+    /// while this one is silent.
     func shareOfBreadth(in server: ServerTransaction) -> UInt8 {
         let left = max(1, breadth(of: server))
-        guard server.failover?.hasNext == true else { return UInt8(clamping: left) }
-        return UInt8(clamping: max(1, left - left / 2))
+        let others = server.failover.map { $0.targets.count + $0.alternatives.count } ?? 0
+        return UInt8(clamping: max(1, left / (1 + min(others, Breadth.mostSilent))))
     }
 }
 

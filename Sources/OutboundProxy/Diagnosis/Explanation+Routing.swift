@@ -46,8 +46,9 @@ extension Explanation {
 
     private mutating func token(in uri: URI, of arrival: Arrival, _ core: ProxyCore) {
         let message = arrival.message
-        guard core.contacts.token(in: uri, message.bytes) != nil
-            || uri.parameters.first(ContactMapping.parameter, in: message.bytes) != nil
+        guard
+            core.contacts.token(in: uri, message.bytes) != nil
+                || uri.parameters.first(ContactMapping.parameter, in: message.bytes) != nil
         else { return }
         let routes = RouteProcessing(message, identities: core.identities)
         let target = core.contacts.restored(
@@ -103,7 +104,9 @@ extension Explanation {
                 "\(forwarding.trunk)"
                     + (forwarding.trunkSettings == nil ? ": not configured, so without policy of its own" : ""))
         }
-        if let uri = forwarding.uri { note("target", "the Request-URI becomes \(String(decoding: uri, as: UTF8.self))") }
+        if let uri = forwarding.uri {
+            note("target", "the Request-URI becomes \(String(decoding: uri, as: UTF8.self))")
+        }
         if forwarding.isStrict {
             note("target", "the next hop is a strict router: its URI becomes the Request-URI (§16.6 step 6)")
         }
@@ -128,7 +131,8 @@ extension Explanation {
         400: "it can't be read as the RFC wants it", 403: "it may not go there",
         404: "nobody here is asked for", 414: "the Request-URI has more than 2,048 octets",
         416: "the Request-URI is none that we know how to follow", 420: "it demands an extension of proxies",
-        440: "Max-Breadth allows no branch", 481: "it belongs to no dialog that we know", 482: "it has been here before",
+        440: "Max-Breadth allows no branch", 481: "it belongs to no dialog that we know",
+        482: "it has been here before",
         483: "Max-Forwards is 0", 503: "we can't send it now; Retry-After says when to try again",
     ]
 

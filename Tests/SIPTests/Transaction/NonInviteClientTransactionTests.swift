@@ -6,7 +6,6 @@ import Testing
 struct NonInviteClientTransactionTests {
     typealias State = NonInviteClientTransaction.State
 
-
     static func machine(_ state: State, isReliable: Bool = false) -> NonInviteClientTransaction {
         var machine = NonInviteClientTransaction(isReliable: isReliable, at: .zero)
         switch state {
