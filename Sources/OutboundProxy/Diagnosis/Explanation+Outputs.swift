@@ -25,7 +25,8 @@ extension Explanation {
     }
 
     private static func location(of query: LocationQuery) -> Location {
-        let transport = query.transport ?? query.transports.first ?? .udp
+        let usual = query.transports.contains(.udp) ? .udp : query.transports.first ?? .udp
+        let transport = query.transport ?? usual
         let text = query.families.contains(.v4) ? placeholder.v4 : placeholder.v6
         guard let address = IPAddress(text) else { return .unknownName }
         let target = Target(transport, SocketAddress(address, query.port ?? transport.defaultPort))

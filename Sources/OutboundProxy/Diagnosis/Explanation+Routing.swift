@@ -98,7 +98,7 @@ extension Explanation {
 
     private mutating func forwarding(_ forwarding: Forwarding) {
         note("decision", "sent on \(forwarding.egress), to \(Self.words(for: forwarding.nextHop))")
-        if !forwarding.trunk.isEmpty {
+        if !forwarding.trunk.isEmpty, !steps.contains(where: { $0.topic == "trunk" }) {
             note(
                 "trunk",
                 "\(forwarding.trunk)"
