@@ -35,9 +35,11 @@ extension ProxyCore {
             identity: message.header(.from).map { Array(bytes[$0.value]) } ?? [],
             target: target(in: message) ?? [], routes: message.values(.recordRoute).map { Array(bytes[$0]) },
             isRouteKnown: !message.isInDialog, cSeq: message.cSeq.number, flow: arrival.flow)
+        // Of a call that a restart made us forget nobody knows how far the other party's numbers have come.
+        let calleeCSeq: UInt32 = message.isInDialog ? 1 << 30 : 0
         let callee = Call.Party(
             identity: message.header(.to).map { Array(bytes[$0.value]) } ?? [],
-            routes: request.forwarding.routes.beyond.map { Array(bytes[$0]) }, flow: flow)
+            routes: request.forwarding.routes.beyond.map { Array(bytes[$0]) }, cSeq: calleeCSeq, flow: flow)
         let call = Call(
             serial: request.server?.serial ?? 0, callID: Array(bytes[message.callID]),
             callerTag: Array(bytes[message.dialogFromTag]),
@@ -97,6 +99,7 @@ extension ProxyCore {
         call.countedPeer = outside
         callPeers[outside, default: 0] += 1
         if let session = call.session { media.confirm(session: session, fork: UInt32(clamping: fork)) }
+        for session in call.takeOthers() { close(session) }
     }
 
     /// The call is over: its media goes, and the books are closed.
@@ -110,7 +113,11 @@ extension ProxyCore {
         // Its transactions hold the call for another 32 s: only the shell.
         call.caller = Call.Party(flow: call.caller.flow)
         call.callee = Call.Party(flow: call.callee.flow)
-        guard let session = call.session else { return }
+        for session in call.takeOthers() { close(session) }
+        if let session = call.session { close(session) }
+    }
+
+    private func close(_ session: UInt64) {
         callsBySession[session] = nil
         media.close(session: session)
     }

@@ -114,6 +114,7 @@ extension ProxyCore {
         // RFC 4320 §4.2: a 408 to anything but INVITE is as good as no response.
         if response.status == 408, server.method != .invite { return giveUp(server, at: now) }
         guard server.sendResponse(status: response.status, at: now) == .send else { return }
+        resumeOffer(of: server, to: flow)
         relate(response, of: server, from: flow, at: now)
         var edits = MessageEdits()
         edits.truncate(at: response.body.upperBound)
