@@ -134,6 +134,7 @@ public final class ProxyCore {
         health.sweep(at: now)
         challenges.sweep(at: now)
         bans.sweep(at: now)
+        refusedINVITEs.forget(at: now)
         if transactions.shrink() { shrinksLeft = Self.shrinksAfterRush }
         if shrinksLeft > 0 {
             shrinksLeft -= 1
