@@ -52,7 +52,8 @@ extension TrunkConfiguration {
         ] { lines.append("    \(key): \(limit.map { "\($0)" } ?? "none")") }
         if !pbx.isEmpty { lines.append("    pbx: \(list(pbx))") }
         return lines + [
-            "    srtp: off", "    hide: no", "    hide_call_id: no", "    identity: keep", "    redirects: pass",
+            "    srtp: off", "    hide: no", "    hide_call_id: no", "    identity: keep",
+            "    redirects: \(redirects.rawValue)",
         ]
     }
 }

@@ -50,6 +50,7 @@ extension YAMLReader {
         set(&trunk.transport, from: entries["transport"], Value.trunkTransport)
         set(&trunk.sourcePort, from: entries["source_port"]) { text throws(ValueError) in try Value.port(text) }
         set(&trunk.contact, from: entries["contact"], Value.word)
+        set(&trunk.redirects, from: entries["redirects"], Value.word)
         set(&trunk.qualify, from: entries["qualify"], Value.qualify)
         set(&trunk.maxCalls, from: entries["max_calls"], Value.limit)
         set(&trunk.callsPerSecond, from: entries["calls_per_second"], Value.limit)
@@ -64,6 +65,5 @@ extension YAMLReader {
         expect(entries["hide"], ["no", "off", "false"], notBuilt: ["yes", "on", "true"])
         expect(entries["hide_call_id"], ["no", "off", "false"], notBuilt: ["auto", "yes", "on", "true"])
         expect(entries["identity"], ["keep"], notBuilt: ["remove"])
-        expect(entries["redirects"], ["pass"], notBuilt: ["follow"])
     }
 }

@@ -121,5 +121,6 @@ extension TrunkSettings {
             mediaNetworks: trunk.mediaNetworks, isNAT: trunk.isBehindNAT, trustsUDP: trunk.trustsUDP,
             pbxs: trunk.pbx.map(PBXSettings.init), contact: ContactMode(trunk.contact), transport: trunk.transport,
             qualify: trunk.qualify)
+        redirects = trunk.redirects == .follow ? .follow : .pass
     }
 }

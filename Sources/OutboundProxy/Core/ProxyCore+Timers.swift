@@ -10,7 +10,8 @@ extension ProxyCore {
         case .none: break
         case .sendTrying:
             if let request = server.request {
-                let bytes = LocalResponse.build(100, "Trying", to: request, from: server.flow.peer, tag: nil)
+                let bytes = LocalResponse.build(
+                    100, "Trying", to: request, from: server.flow.peer, tag: nil, delay: now - server.receivedAt)
                 server.lastResponse = bytes
                 send(bytes, on: server.replyFlow)
             }

@@ -280,7 +280,7 @@ public final class ProxyCore {
     }
 
     func schedule(_ call: Call, at now: Instant) {
-        timers.schedule(.call(call), at: min(call.deadline, now + Self.callCheck))
+        timers.schedule(.call(call), at: min(call.deadline, call.refreshDeadline, now + Self.callCheck))
     }
 
     func schedule(opening server: ServerTransaction, at deadline: Instant) {
