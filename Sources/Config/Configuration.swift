@@ -15,6 +15,8 @@ public struct Configuration: Sendable {
     public var trunks: [TrunkConfiguration] = []
     public var media = MediaConfiguration()
     public var remotePhones = RemotePhonesConfiguration()
+    /// The numbers that reach help: exempt from every limit.
+    public var emergency = ["911", "9911", "112", "999", "urn:service:sos"]
     public var limits = LimitsConfiguration()
     public var dscp = DSCPConfiguration()
     /// The directory of the token key, the registrations seen and the call journal.

@@ -23,6 +23,14 @@ public struct TrunkConfiguration: Hashable, Sendable {
     /// An outside UDP port of its own.
     public var sourcePort: UInt16?
     public var contact = ContactMode.parameter
+    /// Calls at once, in both directions; nil: no limit, as for the next two.
+    public var maxCalls: Int?
+    /// Calls a second that we place there.
+    public var callsPerSecond: Int?
+    /// Answered minutes a day (UTC) of calls that we place there.
+    public var minutesPerDay: Int?
+    /// What becomes of its 3xx.
+    public var redirects = RedirectMode.pass
     /// How often we ask it whether it is there; nil: never.
     public var qualify: Duration?
 
@@ -34,6 +42,14 @@ public struct TrunkConfiguration: Hashable, Sendable {
         case user
         /// In a Path as well, where the PBX supports it (RFC 3327).
         case path
+    }
+
+    /// Who goes where a 3xx says.
+    public enum RedirectMode: String, Hashable, Sendable, CaseIterable {
+        /// The PBX, if it wants to.
+        case pass
+        /// We do, outside only.
+        case follow
     }
 
     public init(name: String, domain: String) {

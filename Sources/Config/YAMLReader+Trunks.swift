@@ -5,11 +5,11 @@ extension YAMLReader {
     private static let trunkKeys = KnownKeys(
         [
             "name", "domain", "user", "transport", "networks", "media_networks", "nat", "trust_udp", "contact", "pbx",
-            "source_port", "qualify", "srtp", "hide", "hide_call_id", "identity", "redirects",
+            "source_port", "qualify", "max_calls", "calls_per_second", "minutes_per_day", "srtp", "hide",
+            "hide_call_id", "identity", "redirects",
         ],
         notBuilt: [
-            "keying", "tls", "from_domain", "max_calls", "calls_per_second",
-            "minutes_per_day",
+            "keying", "tls", "from_domain",
         ])
 
     mutating func trunks(_ entry: Entry) -> [TrunkConfiguration] {
@@ -50,7 +50,11 @@ extension YAMLReader {
         set(&trunk.transport, from: entries["transport"], Value.trunkTransport)
         set(&trunk.sourcePort, from: entries["source_port"]) { text throws(ValueError) in try Value.port(text) }
         set(&trunk.contact, from: entries["contact"], Value.word)
+        set(&trunk.redirects, from: entries["redirects"], Value.word)
         set(&trunk.qualify, from: entries["qualify"], Value.qualify)
+        set(&trunk.maxCalls, from: entries["max_calls"], Value.limit)
+        set(&trunk.callsPerSecond, from: entries["calls_per_second"], Value.limit)
+        set(&trunk.minutesPerDay, from: entries["minutes_per_day"], Value.limit)
         expectDefaults(entries)
         return trunk.name.isEmpty || trunk.domain.isEmpty ? nil : trunk
     }
@@ -61,6 +65,5 @@ extension YAMLReader {
         expect(entries["hide"], ["no", "off", "false"], notBuilt: ["yes", "on", "true"])
         expect(entries["hide_call_id"], ["no", "off", "false"], notBuilt: ["auto", "yes", "on", "true"])
         expect(entries["identity"], ["keep"], notBuilt: ["remove"])
-        expect(entries["redirects"], ["pass"], notBuilt: ["follow"])
     }
 }

@@ -14,6 +14,7 @@ extension Configuration {
             trunks: trunks.map(TrunkSettings.init), callDuration: limits.callDuration, maximumCalls: calls)
         settings.advertisedName = outside.advertisedName
         if remotePhones.isEnabled { settings.phones = PhoneSettings(remotePhones) }
+        settings.emergencyNumbers = EmergencyNumbers(emergency)
         settings.strangerRate = limits.perSource.map { max(1, Int($0.perSecond.rounded(.up))) } ?? 1_000_000
         return settings
     }
@@ -130,5 +131,6 @@ extension TrunkSettings {
             mediaNetworks: trunk.mediaNetworks, isNAT: trunk.isBehindNAT, trustsUDP: trunk.trustsUDP,
             pbxs: trunk.pbx.map(PBXSettings.init), contact: ContactMode(trunk.contact), transport: trunk.transport,
             qualify: trunk.qualify)
+        redirects = trunk.redirects == .follow ? .follow : .pass
     }
 }

@@ -45,7 +45,9 @@ final class Daemon {
         let registrations = try RegistrationJournal(state, now: loop.now)
         let phones = try PhoneJournal(state, now: loop.now)
         let calls = configuration.callCapacity(descriptors: descriptors)
-        let settings = configuration.proxySettings(calls: max(1, callLimit / shardCount))
+        let budget = try SharedCallBudget(configuration, state: state, now: loop.now)
+        var settings = configuration.proxySettings(calls: max(1, callLimit / shardCount))
+        settings.admission = budget
         let mailboxes = try (0..<shardCount).map { _ in try Mailbox<ShardMessage>() }
         let workers = try startWorkers(mailboxes)
         let links = ShardLinks(
@@ -63,16 +65,20 @@ final class Daemon {
         let shards = try startShards(settings, keys: keys, store: store, links: links)
         let source = try StatusSource(
             on: loop, shards: mailboxes, workers: workers, settings: settings, callLimit: calls,
-            connectionLimit: configuration.connectionCapacity(descriptors: descriptors))
+            connectionLimit: configuration.connectionCapacity(descriptors: descriptors), budget: budget)
+        let recording = budget.map { budget in
+            RepeatingTimer(on: loop, every: .seconds(10)) { [unowned loop] in budget.record(at: loop.now) }
+        }
         let advertised = configuration.followAdvertisedName(
             on: loop, every: advertiseInterval, telling: mailboxes, logger: logger)
         try serve(loop, source, calls: calls, descriptors: descriptors)
-        withExtendedLifetime(advertised) {}
+        withExtendedLifetime((advertised, recording)) {}
         for shard in shards { shard.stop() }
         for shard in shards { shard.join() }
         workers.stop()
         registrations.flush()
         phones.flush()
+        budget?.flush(at: loop.now)
         store.flush()
         logger.info("stopped")
         return 0

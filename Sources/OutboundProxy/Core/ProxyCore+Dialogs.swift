@@ -46,6 +46,8 @@ extension ProxyCore {
             caller: caller, callee: callee, origin: arrival.side, destination: request.forwarding.egress,
             trunk: request.forwarding.trunk, now: arrival.now, deadline: arrival.now + settings.callDuration)
         call.phone = request.forwarding.phone
+        call.isEmergency = request.forwarding.isEmergency
+        if let server = request.server { swap(&call.place, &server.place) }
         if let toTag = message.toTag { _ = call.fork(bytes[toTag]) }
         calls.add(call)
         schedule(call, at: arrival.now)
@@ -68,6 +70,7 @@ extension ProxyCore {
         guard let call = server.call, let toTag = response.toTag, response.status > 100, response.status < 300 else {
             return
         }
+        defer { noteSessionTimer(response, of: server, at: now) }
         guard server.serial != call.serial else {
             let fork = call.fork(response.bytes[toTag])
             if response.status >= 200, call.state == .early {
@@ -95,6 +98,7 @@ extension ProxyCore {
         let beyond = routesBeyond(response)
         if !beyond.isEmpty { call.callee.routes = beyond }
         counters.callsAnswered += 1
+        noteAnswer(of: call, at: now)
         let outside = call[.outside].flow.peer.ip
         call.countedPeer = outside
         callPeers[outside, default: 0] += 1
@@ -106,6 +110,7 @@ extension ProxyCore {
     func end(_ call: Call, _ verdict: String, at now: Instant) {
         guard call.state != .ended else { return }
         if let peer = call.countedPeer { forgetPeer(peer) } else { counters.callsFailed += 1 }
+        giveBack(&call.place, at: now)
         call.state = .ended
         call.verdict = verdict
         calls.remove(call)
@@ -234,7 +239,7 @@ extension ProxyCore {
 
     private func session(of call: Call, caller: MediaPeer, callee: MediaPeer) -> UInt64 {
         if let session = call.session { return session }
-        let session = media.open(caller: caller, callee: callee)
+        let session = media.open(caller: caller, callee: callee, isEmergency: call.isEmergency)
         call.session = session
         callsBySession[session] = call
         if call.state == .confirmed { media.confirm(session: session, fork: UInt32(clamping: call.confirmedFork ?? 0)) }

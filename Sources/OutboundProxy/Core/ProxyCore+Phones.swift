@@ -41,7 +41,9 @@ extension ProxyCore {
         if let refusal = refusal(of: message, routes) { return refusal }
         let isForDomain = settings.phones?.domains.contains(message.bytes.text(uri.host).lowercased()) ?? false
         let isForUs = identities.side(of: uri, in: message.bytes, as: .outside) == .outside
-        guard isForDomain || isForUs || uri.scheme == .tel, routes.next == nil else {
+        let isNumber =
+            uri.scheme == .tel || settings.emergencyNumbers.contains(uri.range, in: message.bytes)
+        guard isForDomain || isForUs || isNumber, routes.next == nil else {
             return .refuse(403, "Relaying Denied")
         }
         if message.method == .options, uri.userInfo == nil || message.maxForwards == 0 {
@@ -49,7 +51,7 @@ extension ProxyCore {
         }
         if message.maxForwards == 0 { return .refuse(483, "Too Many Hops") }
         // What the PBX is responsible for it gets as the phone wrote it, since credentials may cover that.
-        let kept = isForDomain || uri.scheme == .tel ? Array(message.bytes[uri.range]) : nil
+        let kept = isForDomain || isNumber ? Array(message.bytes[uri.range]) : nil
         var hops: [Forwarding.Alternative] = []
         for pbx in settings.pbxs {
             let target = contacts.target(at: pbx, uri, in: message.bytes).uri

@@ -24,11 +24,12 @@ extension ProxyCore {
         if settings.phones != nil, let verdict = toPhone(arrival, routes, uri, known?.call) { return verdict }
         if routes.next == nil, identities.isOurs(uri, in: bytes) { return toOurselves(arrival, routes, uri) }
         if arrival.message.maxForwards == 0 { return .refuse(483, "Too Many Hops") }
+        let isNumber = uri.scheme == .tel
         let trunk =
             known.map { (name: $0.call.trunk, settings: directory.trunks.named($0.call.trunk)) }
-            ?? outboundTrunk(of: arrival.message, next: uri)
+            ?? (isNumber ? trunkOfNumber(arrival.message) : nil) ?? outboundTrunk(of: arrival.message, next: uri)
         var hop: Forwarding.NextHop
-        switch nextHop(of: uri, in: bytes, on: .outside, trunk.settings) {
+        switch isNumber ? hopOfNumber(trunk) : nextHop(of: uri, in: bytes, on: .outside, trunk.settings) {
         case .success(let found): hop = found
         case .failure(let refusal): return .refuse(refusal.status, refusal.reason)
         }
@@ -93,6 +94,7 @@ extension ProxyCore {
         let trunk = trunk(of: arrival, uri)
         guard restored != nil || trunk != nil else { return fromStranger(arrival, uri) }
         if let refusal = refusal(of: message, routes) { return refusal }
+        if uri.scheme == .tel { return .refuse(416, "Unsupported URI Scheme") }
         // Some trunks call a number at their own domain: that means us too, since nothing goes back outside.
         let host = message.bytes.text(uri.host).lowercased()
         let isTrunks = host == restored?.domain || trunk?.names.contains(host) ?? false
@@ -123,7 +125,7 @@ extension ProxyCore {
             identities.side(of: uri, in: message.bytes, as: .outside) == .outside,
             uri.parameters.first(ContactMapping.parameter, in: message.bytes) == nil,
             contacts.token(in: uri, message.bytes) == nil, !message.has(.route),
-            strangerAnswers.take(arrival.flow.peer.ip, at: arrival.now)
+            strangerAnswers.take(arrival.flow.peer.ip, at: arrival.now), allStrangerAnswers.take(at: arrival.now)
         else { return .drop(\.droppedUnadmitted) }
         if message.method == .options { return .answerStranger(status: 200, reason: "OK") }
         // Where phones are let in, scanners ask for numbers; they learn nothing.
@@ -275,7 +277,7 @@ extension ProxyCore {
     func isInside(_ address: IPAddress) -> Bool { inside.contains(address) }
 
     func refusal(of message: Message, _ routes: RouteProcessing) -> Verdict? {
-        if let refusal = RequestValidation.refusal(of: message) {
+        if let refusal = RequestValidation.refusal(of: message, emergency: settings.emergencyNumbers) {
             return .answer(status: refusal.status, reason: refusal.reason, extra: refusal.extra)
         }
         return routes.isMalformed ? .refuse(400, "Malformed Route") : nil

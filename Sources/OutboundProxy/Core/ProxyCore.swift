@@ -30,6 +30,20 @@ public final class ProxyCore {
     var outputs: [ProxyOutput] = []
     private var timers = DeadlineQueue<TimedObject>()
     private var strangers: SourceBudget
+    /// Of all strangers together: no number of sources takes the time of those we know.
+    private var allStrangers = RateBudget(5000)
+    private var allStrangersUnderPressure = RateBudget(500)
+    var allStrangerAnswers = RateBudget(200)
+    /// Requests that we refused, by reason, and calls that came to nothing, by the answer they got.
+    public internal(set) var refusals = ReasonCounts()
+    public internal(set) var failures = ReasonCounts()
+    var refusedINVITEs = RefusedINVITEs()
+    /// The share of new requests that is refused at the moment (see ``setPressure(_:)``).
+    public internal(set) var pressure = 0.0
+    /// What is owed to the share of requests that are refused.
+    var shedding = 0.0
+    var bans: Bans
+    var nonces: RelayedNonces
     var strangerAnswers: SourceBudget
     /// Sweeps in which memory is still given back. One isn't enough: the last timers and ended calls of a rush go within
     /// a minute of it, and each keeps a page until then.
@@ -69,6 +83,8 @@ public final class ProxyCore {
         directory = Directory(trunks: settings.trunks, phones: settings.phones)
         strangers = SourceBudget(rate: settings.strangerRate, burst: settings.strangerRate, hash: hash)
         strangerAnswers = SourceBudget(rate: 1, burst: 1, hash: hash)
+        bans = Bans(hash: hash)
+        nonces = RelayedNonces(hash: hash)
     }
 
     deinit { transactions.disband() }
@@ -81,7 +97,7 @@ public final class ProxyCore {
         let flow = sided(flow)
         guard let listener = identities[flow.listener] else { return }
         if listener.side == .outside, !isResponse(bytes), !isKnown(flow.peer.ip, at: now),
-            !strangers.take(flow.peer.ip, at: now)
+            !listens(toStranger: flow.peer.ip, at: now)
         {
             counters.droppedOverBudget += 1
             return
@@ -126,6 +142,8 @@ public final class ProxyCore {
         locations.sweep(at: now)
         health.sweep(at: now)
         challenges.sweep(at: now)
+        bans.sweep(at: now)
+        refusedINVITEs.forget(at: now)
         if transactions.shrink() { shrinksLeft = Self.shrinksAfterRush }
         if shrinksLeft > 0 {
             shrinksLeft -= 1
@@ -136,7 +154,7 @@ public final class ProxyCore {
             outputs.append(.shrunk)
         }
         isSweeping = false
-        if !timers.isEmpty || !directory.isEmpty || transactions.count > 0 || shrinksLeft > 0 {
+        if !timers.isEmpty || !directory.isEmpty || transactions.count > 0 || shrinksLeft > 0 || !bans.isEmpty {
             keepSweeping(from: now)
         }
     }
@@ -165,6 +183,8 @@ public final class ProxyCore {
     public func apply(_ update: DirectoryUpdate) {
         if case .health(let target, let state) = update {
             if case .down(let until) = state { health.set(target, until) } else { health.set(target, nil) }
+        } else if case .ban(let source, let account, let until) = update {
+            bans.ban(source, account, until: until)
         } else {
             keep(update)
         }
@@ -267,7 +287,7 @@ public final class ProxyCore {
     }
 
     func schedule(_ call: Call, at now: Instant) {
-        timers.schedule(.call(call), at: min(call.deadline, now + Self.callCheck))
+        timers.schedule(.call(call), at: min(call.deadline, call.refreshDeadline, now + Self.callCheck))
     }
 
     func schedule(opening server: ServerTransaction, at deadline: Instant) {
@@ -289,6 +309,12 @@ public final class ProxyCore {
     /// Whether the source is an ITSP of ours, a registered phone, or the peer of a call: such are not limited as strangers are.
     func isKnown(_ address: IPAddress, at now: Instant) -> Bool {
         callPeers[address] != nil || directory.isTrunk(address, at: now) || directory.phones.isPhone(address)
+    }
+
+    /// Whether a request of somebody unknown is looked at.
+    private func listens(toStranger source: IPAddress, at now: Instant) -> Bool {
+        guard strangers.take(source, at: now) else { return false }
+        return pressure > 0 ? allStrangersUnderPressure.take(at: now) : allStrangers.take(at: now)
     }
 
     private func isResponse(_ bytes: [UInt8]) -> Bool {

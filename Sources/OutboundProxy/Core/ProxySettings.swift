@@ -65,6 +65,14 @@ public enum ContactMode: Hashable, Sendable {
     case path
 }
 
+/// What becomes of a trunk's 3xx (design §10: `redirects`).
+public enum RedirectMode: Hashable, Sendable {
+    /// The PBX gets it.
+    case pass
+    /// We go where it says ourselves (RFC 3261 §16.7 step 4).
+    case follow
+}
+
 /// What is configured about one ITSP account or gateway group (design: Trunk).
 public struct TrunkSettings: Hashable, Sendable {
     public var name: String
@@ -84,6 +92,7 @@ public struct TrunkSettings: Hashable, Sendable {
     public var contact: ContactMode
     /// How requests go to it where their URI does not say; nil: as DNS says, UDP to an address (RFC 3263 §4.1).
     public var transport: TransportProtocol?
+    public var redirects = RedirectMode.pass
     /// How often each of its targets is asked whether it is alive; nil: never.
     public var qualify: Duration?
 
@@ -130,6 +139,10 @@ public struct ProxySettings: Sendable {
     public var maximumOctets = 512 << 20
     /// Whether messages with that Call-ID come to this shard: for requests of our own that belong to no call.
     public var ownsCallID: @Sendable ([UInt8]) -> Bool = { _ in true }
+    /// What reaches help.
+    public var emergencyNumbers = EmergencyNumbers()
+    /// The limits on calls, the same for all shards; nil: there are none.
+    public var admission: (any CallAdmission)?
     /// Requests a second from one source that is neither inside nor a trunk.
     public var strangerRate: Int
 

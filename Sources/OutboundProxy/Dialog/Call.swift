@@ -63,9 +63,15 @@ final class Call {
     var answeredAt: Instant?
     /// When the call is ended because it lasted too long.
     var deadline: Instant
+    /// When the session has run out that nobody refreshed (RFC 4028).
+    var refreshDeadline = Instant.distantFuture
     /// The BYEs of ours that are not answered yet.
     var openBYEs = 0
     var verdict = ""
+    /// Its place in the budgets, where there are any (see ``CallBudget``).
+    var place: CallPlace?
+    /// Somebody calls for help.
+    var isEmergency = false
 
     init(
         serial: UInt64, callID: [UInt8], callerTag: [UInt8], caller: Party, callee: Party, origin: Side,

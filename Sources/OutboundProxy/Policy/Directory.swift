@@ -45,6 +45,8 @@ public enum DirectoryUpdate: Hashable, Sendable {
     case phone(PhoneBinding)
     /// The connection of a remote phone has ended.
     case flowLost(Flow)
+    /// A source is not listened to for an account.
+    case ban(source: IPAddress, account: String, until: Instant)
     /// A target went down or is back.
     case health(Target, TargetState)
 }
@@ -85,7 +87,7 @@ struct Directory {
         case .resolved(let domain, let addresses): resolve(domain, to: addresses)
         case .phone(let binding): phones.set(binding)
         case .flowLost(let flow): phones.lose(flow)
-        case .health: break
+        case .health, .ban: break
         }
     }
 

@@ -7,6 +7,7 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
     case contentEncoding, contentDisposition, proxyRequire, require, supported, expires, path, rSeq, rAck
     case event, subscriptionState, referTo, referredBy, retryAfter, serviceRoute
     case proxyAuthenticate, wwwAuthenticate, proxyAuthorization, authorization, timestamp, reason
+    case maxBreadth, sessionExpires
     /// Our own: names the trunk of an inbound request (never taken from outside).
     case sallyportTrunk
     case other
@@ -25,7 +26,7 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
         self = bytes.equals(range, ignoringCase: candidate.text) ? candidate : .other
     }
 
-    /// RFC 3261 §20; `o` RFC 6665, `r` RFC 3515, `b` RFC 3892. Compact forms of other names stay ``other``.
+    /// RFC 3261 §20; `o` RFC 6665, `r` RFC 3515, `b` RFC 3892, `x` RFC 4028. Compact forms of other names stay ``other``.
     private static func compact(_ letter: UInt8) -> HeaderName {
         switch letter {
         case UInt8(ascii: "v"): .via
@@ -40,6 +41,7 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
         case UInt8(ascii: "o"): .event
         case UInt8(ascii: "r"): .referTo
         case UInt8(ascii: "b"): .referredBy
+        case UInt8(ascii: "x"): .sessionExpires
         default: .other
         }
     }
@@ -62,6 +64,7 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
         case (8, UInt8(ascii: "r")): .referTo
         case (9, UInt8(ascii: "s")): .supported
         case (9, UInt8(ascii: "t")): .timestamp
+        case (11, UInt8(ascii: "m")): .maxBreadth
         case (11, UInt8(ascii: "r")): last == UInt8(ascii: "y") ? .referredBy : .retryAfter
         case (12, UInt8(ascii: "c")): .contentType
         case (12, UInt8(ascii: "m")): .maxForwards
@@ -70,6 +73,7 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
         case (13, UInt8(ascii: "p")): .proxyRequire
         case (13, UInt8(ascii: "s")): .serviceRoute
         case (14, UInt8(ascii: "c")): .contentLength
+        case (15, UInt8(ascii: "s")): .sessionExpires
         case (16, UInt8(ascii: "c")): .contentEncoding
         case (16, UInt8(ascii: "w")): .wwwAuthenticate
         case (17, UInt8(ascii: "x")): .sallyportTrunk
@@ -116,6 +120,8 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
         case .authorization: "Authorization"
         case .timestamp: "Timestamp"
         case .reason: "Reason"
+        case .maxBreadth: "Max-Breadth"
+        case .sessionExpires: "Session-Expires"
         case .sallyportTrunk: "X-Sallyport-Trunk"
         case .other: ""
         }
