@@ -45,9 +45,11 @@ extension TrunkConfiguration {
         ]
         if let sourcePort { lines.append("    source_port: \(sourcePort)") }
         if !pbx.isEmpty { lines.append("    pbx: \(list(pbx))") }
-        return lines + [
-            "    srtp: off", "    hide: no", "    hide_call_id: no", "    identity: keep", "    redirects: pass",
+        lines += [
+            "    srtp: off", "    hide: \(hidesTopology ? "yes" : "no")", "    hide_call_id: \(hideCallID.rawValue)",
         ]
+        if let fromDomain { lines.append("    from_domain: \(quoted(fromDomain))") }
+        return lines + ["    identity: \(identity.rawValue)", "    redirects: pass"]
     }
 }
 

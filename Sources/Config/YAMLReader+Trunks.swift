@@ -5,11 +5,11 @@ extension YAMLReader {
     private static let trunkKeys = KnownKeys(
         [
             "name", "domain", "user", "transport", "networks", "media_networks", "nat", "trust_udp", "contact", "pbx",
-            "source_port", "qualify", "srtp", "hide", "hide_call_id", "identity", "redirects",
+            "source_port", "qualify", "srtp", "hide", "hide_call_id", "from_domain", "identity",
+            "redirects",
         ],
         notBuilt: [
-            "keying", "tls", "from_domain", "max_calls", "calls_per_second",
-            "minutes_per_day",
+            "keying", "tls", "max_calls", "calls_per_second", "minutes_per_day",
         ])
 
     mutating func trunks(_ entry: Entry) -> [TrunkConfiguration] {
@@ -51,16 +51,21 @@ extension YAMLReader {
         set(&trunk.sourcePort, from: entries["source_port"]) { text throws(ValueError) in try Value.port(text) }
         set(&trunk.contact, from: entries["contact"], Value.word)
         set(&trunk.qualify, from: entries["qualify"], Value.qualify)
+        setHiding(&trunk, entries)
         expectDefaults(entries)
         return trunk.name.isEmpty || trunk.domain.isEmpty ? nil : trunk
+    }
+
+    private mutating func setHiding(_ trunk: inout TrunkConfiguration, _ entries: [String: Entry]) {
+        set(&trunk.hidesTopology, from: entries["hide"], Value.boolean)
+        set(&trunk.hideCallID, from: entries["hide_call_id"], Value.callIDHiding)
+        set(&trunk.fromDomain, from: entries["from_domain"]) { text throws(ValueError) in try Value.domain(text) }
+        set(&trunk.identity, from: entries["identity"], Value.word)
     }
 
     /// The keys of which one value is built: naming it is right and changes nothing.
     private mutating func expectDefaults(_ entries: [String: Entry]) {
         expect(entries["srtp"], ["off", "no"], notBuilt: ["auto", "optional", "required"])
-        expect(entries["hide"], ["no", "off", "false"], notBuilt: ["yes", "on", "true"])
-        expect(entries["hide_call_id"], ["no", "off", "false"], notBuilt: ["auto", "yes", "on", "true"])
-        expect(entries["identity"], ["keep"], notBuilt: ["remove"])
         expect(entries["redirects"], ["pass"], notBuilt: ["follow"])
     }
 }

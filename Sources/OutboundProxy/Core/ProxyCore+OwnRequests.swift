@@ -87,10 +87,21 @@ extension ProxyCore {
         let (party, other) = (call[side], call[side.opposite])
         guard !party.target.isEmpty else { return }
         let dialog = OwnDialog(
-            party: party, other: other.identity, callID: call.callID, serial: call.serial,
+            party: party, other: identity(of: other, in: call),
+            callID: side == .outside ? call.outsideCallID ?? call.callID : call.callID, serial: call.serial,
             flow: flow(to: party, on: side, directory.trunks.named(call.trunk)))
         call.openBYEs += 1
         sendBYE(in: dialog, cSeq: other.cSeq &+ 1, reason, for: .bye(call), at: now)
+    }
+
+    /// How the party is known on the side that is not its own.
+    private func identity(of party: Call.Party, in call: Call) -> [UInt8] {
+        guard !party.shown.isEmpty else { return party.identity }
+        let value = party.shown
+        guard let fork = call.confirmedFork, let address = NameAddress(0..<value.count, in: value),
+            address.tag(in: value) == nil
+        else { return value }
+        return value + Array(";tag=".utf8) + call.calleeTags[fork]
     }
 
     /// A target has accepted the INVITE that another one has answered before: it gets its ACK, and is told at once that
@@ -105,7 +116,7 @@ extension ProxyCore {
         let party = Call.Party(
             identity: Array(bytes[to.value]), target: contact, routes: routesBeyond(response), flow: flow)
         let dialog = OwnDialog(
-            party: party, other: Array(bytes[from.value]), callID: Array(bytes[response.callID]),
+            party: party, other: Array(bytes[from.value]), callID: sentCallID(of: response, server),
             serial: server.serial,
             flow: self.flow(to: party, on: server.egress, directory.trunks.named(server.trunk)))
         let ack = dialog.request("ACK", cSeq: response.cSeq.number, branch: newBranch(of: dialog), identities)
@@ -114,6 +125,15 @@ extension ProxyCore {
         client.isHungUp = true
         sendBYE(
             in: dialog, cSeq: response.cSeq.number &+ 1, "another target answered first", for: .nobody, at: now)
+    }
+
+    /// The Call-ID that the server's request left with.
+    private func sentCallID(of response: Message, _ server: ServerTransaction) -> [UInt8] {
+        let callID = response.bytes[response.callID]
+        let outer =
+            server.egress == .outside && server.method == .invite
+            ? server.hiding.flatMap { hiding.hidden(callID: callID, $0) } : nil
+        return outer ?? Array(callID)
     }
 
     private func newBranch(of dialog: OwnDialog) -> [UInt8] { transactions.newBranch(loop: dialog.serial) }

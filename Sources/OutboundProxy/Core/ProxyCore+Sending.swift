@@ -19,6 +19,8 @@ extension ProxyCore {
         let branch = transactions.newBranch(loop: transactions.loopHash(of: message))
         if message.method == .invite || message.isInDialog { relate(request, to: flow) }
         var rewriter = RequestRewriter(request: request, out: listener, branch: branch, peer: flow.peer)
+        rewriter.crossing = crossing(of: request, by: listener, at: now)
+        rewriter.outerCallID = outerCallID(rewriter.crossing?.settings ?? HidingSettings())
         do {
             rewriter.body = try body(of: request, to: flow, at: now)
         } catch {

@@ -258,14 +258,19 @@ struct ContactMapping {
 
     /// Where the inside peer of a dialog is, by the token in the Route that led here.
     func routePeer(_ routes: RouteProcessing, in message: Message) -> Target? {
+        // Another connection may have its number after a restart.
+        route(routes, in: message).map { Target($0.transport, $0.flow.peer) }
+    }
+
+    /// What the token in the Route that led here says about the inside of a dialog.
+    func route(_ routes: RouteProcessing, in message: Message) -> TokenRoute? {
         // A strict router has put our Route into the Request-URI.
         for range in (routes.strictTarget == nil ? [] : [message.requestURI]) + routes.popped.map(\.uri) {
             guard let uri = URI(range, in: message.bytes),
                 let token = uri.parameters.first(Self.parameter, in: message.bytes)?.value,
                 case .route(let route)? = codec.content(of: message.bytes[token], callID: message.bytes[message.callID])
             else { continue }
-            // Another connection may have its number after a restart.
-            return Target(route.transport, route.flow.peer)
+            return route
         }
         return nil
     }
