@@ -192,26 +192,9 @@ struct Sent {
         return bytes.text(value.uri)
     }
 
-    /// Lines that name an inside address, but for those that show one until topology is hidden: lower Via and
-    /// Record-Route values, Route, From and To, Call-ID and identity headers.
+    /// Lines that name an inside address, wherever they stand (design §3).
     var insideAddresses: [String] {
-        guard let message else { return ["unreadable: \(text)"] }
-        var lines = [message.isRequest ? bytes.text(message.requestURI) : "", body]
-        var seen: Set<HeaderName> = []
-        for field in message.headers {
-            let isFirst = seen.insert(field.name).inserted
-            switch field.name {
-            case .from, .to, .callID, .route: continue
-            case .via where message.isRequest && isFirst:
-                lines.append(String(bytes.text(field.value).prefix { $0 != "," }))
-            case .via: continue
-            case .recordRoute where message.isRequest && isFirst:
-                lines.append(String(bytes.text(field.value).prefix { $0 != "," }))
-            case .recordRoute: continue
-            default: lines.append(bytes.text(field.value))
-            }
-        }
-        return lines.filter { $0.contains("192.168.0.") || $0.contains("fd00:168:") }
+        text.split(separator: "\r\n").map(String.init).filter { $0.contains("192.168.0.") || $0.contains("fd00:168:") }
     }
 }
 

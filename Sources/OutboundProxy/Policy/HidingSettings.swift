@@ -21,7 +21,7 @@ public struct HidingSettings: Hashable, Sendable {
     ) {
         self.isOn = isOn
         self.callIDs = callIDs
-        self.fromDomain = fromDomain.map { Array($0.utf8) }
+        self.fromDomain = fromDomain.map { Array(($0.contains(":") ? "[\($0)]" : $0).utf8) }
         self.keepsIdentity = keepsIdentity
     }
 }
