@@ -143,8 +143,8 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "NetworkTypes", "CShims", "MediaRelay", "Reactor", "Config", "Admin", "TestSupport", "sallyport",
-                "sallyport-bench", .product(name: "Logging", package: "swift-log"),
+                "NetworkTypes", "CShims", "COpenSSL", "MediaRelay", "Reactor", "Config", "Admin", "TestSupport",
+                "sallyport", "sallyport-bench", .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EndToEnd", swiftSettings: strict),
     ]

@@ -16,16 +16,6 @@ extension UInt8 {
     }
 }
 
-extension RangeReplaceableCollection<UInt8> {
-    /// Appends `value` in decimal.
-    public mutating func appendDecimal(_ value: some BinaryInteger) { append(contentsOf: String(value).utf8) }
-
-    /// Appends `value` in lower-case hexadecimal without leading zeros.
-    public mutating func appendHexadecimal(_ value: some BinaryInteger) {
-        append(contentsOf: String(value, radix: 16).utf8)
-    }
-}
-
 extension Array<UInt8> {
     /// Appends `value` in decimal, without a string in between.
     @inlinable public mutating func appendDecimal(_ value: some FixedWidthInteger & UnsignedInteger) {
@@ -36,6 +26,23 @@ extension Array<UInt8> {
             rest /= 10
         } while rest > 0
         self[start...].reverse()
+    }
+
+    /// Appends `value` in decimal.
+    @inlinable public mutating func appendDecimal(_ value: Int) {
+        if value < 0 { append(0x2d) }
+        appendDecimal(value.magnitude)
+    }
+
+    /// Appends `value` in lower-case hexadecimal without leading zeros.
+    @inlinable public mutating func appendHexadecimal(_ value: some FixedWidthInteger & UnsignedInteger) {
+        let value = UInt64(truncatingIfNeeded: value)
+        var shift = (63 &- (value | 1).leadingZeroBitCount) & ~3
+        while shift >= 0 {
+            let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift)) & 15
+            append(digit < 10 ? 0x30 &+ digit : 0x57 &+ digit)
+            shift &-= 4
+        }
     }
 
     /// Whether the octets in `range` are `text` but for the case of letters.

@@ -3,24 +3,30 @@
 /// Nothing is removed when an object changes its mind: the owner keeps the deadline that counts in the object, and when
 /// an entry comes up, ignores it or schedules again. Most SIP timers never fire, so a removal per cancelled timer would
 /// cost more than the stale entries do.
+///
+/// It is inlinable so that each module has it for its own elements: entries are moved with every message.
 public struct DeadlineQueue<Element> {
-    private struct Entry {
-        let deadline: Instant
-        let element: Element
+    @usableFromInline struct Entry {
+        @usableFromInline let deadline: Instant
+        @usableFromInline let element: Element
+
+        @inlinable init(deadline: Instant, element: Element) {
+            (self.deadline, self.element) = (deadline, element)
+        }
     }
 
-    private var heap: [Entry] = []
+    @usableFromInline var heap: [Entry] = []
 
-    public init() {}
+    @inlinable public init() {}
 
-    public var isEmpty: Bool { heap.isEmpty }
-    public var count: Int { heap.count }
+    @inlinable public var isEmpty: Bool { heap.isEmpty }
+    @inlinable public var count: Int { heap.count }
 
     /// The earliest deadline in the queue.
-    public var next: Instant? { heap.first?.deadline }
+    @inlinable public var next: Instant? { heap.first?.deadline }
 
     /// Adds an entry: O(log n).
-    public mutating func schedule(_ element: Element, at deadline: Instant) {
+    @inlinable public mutating func schedule(_ element: Element, at deadline: Instant) {
         heap.append(Entry(deadline: deadline, element: element))
         var index = heap.count - 1
         while index > 0 {
@@ -32,10 +38,10 @@ public struct DeadlineQueue<Element> {
     }
 
     /// Gives back the memory of a time when there were many more entries.
-    public mutating func shrink() { heap = heap.map { $0 } }
+    @inlinable public mutating func shrink() { heap = heap.map { $0 } }
 
     /// Takes the earliest entry if its deadline has come: O(log n).
-    public mutating func popDue(at now: Instant) -> Element? {
+    @inlinable public mutating func popDue(at now: Instant) -> Element? {
         guard let first = heap.first, first.deadline <= now else { return nil }
         let last = heap.removeLast()
         if heap.isEmpty { return first.element }

@@ -15,12 +15,17 @@ public struct KeyedHash: Sendable {
     public static func random() -> KeyedHash { KeyedHash(key0: .random(in: 0 ... .max), key1: .random(in: 0 ... .max)) }
 
     /// The hash of all of `bytes`.
-    public func callAsFunction(_ bytes: some Collection<UInt8>) -> UInt64 {
+    public func callAsFunction(_ bytes: [UInt8]) -> UInt64 { hash(bytes.span) }
+
+    public func callAsFunction(_ bytes: ArraySlice<UInt8>) -> UInt64 { hash(bytes.span) }
+
+    // Not generic: other modules would call it through witnesses, octet by octet.
+    private func hash(_ bytes: Span<UInt8>) -> UInt64 {
         var state = State(key0, key1)
         var word: UInt64 = 0
         var filled: UInt64 = 0
-        for byte in bytes {
-            word |= UInt64(byte) << (8 &* (filled & 7))
+        for index in bytes.indices {
+            word |= UInt64(bytes[index]) << (8 &* (filled & 7))
             filled &+= 1
             if filled & 7 == 0 {
                 state.absorb(word)

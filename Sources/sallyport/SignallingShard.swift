@@ -21,6 +21,9 @@ final class SignallingShard: TransportClient {
     private var datagrams: DatagramTransport?
     private var streams: StreamTransport?
     private var isDraining = false
+    /// What is being carried out; its room is kept for the next time, unless that was a rush.
+    private var taken: [ProxyOutput] = []
+    private static let mostKept = 1024
     private let resolver: Resolver
     private var timer: Timer?
     private var receiver: Mailbox<ShardMessage>.Receiver?
@@ -137,10 +140,18 @@ final class SignallingShard: TransportClient {
         isDraining = true
         defer { isDraining = false }
         while core.hasOutputs {
-            for output in core.takeOutputs() { carryOut(output) }
+            core.takeOutputs(into: &taken)
+            for output in taken { carryOut(output) }
+            taken.removeAll(keepingCapacity: taken.count <= Self.mostKept)
         }
         links.media(media.anchor.takeCommands())
-        if let deadline = core.nextDeadline { timer?.schedule(at: deadline) }
+        if let deadline = core.nextDeadline { timer?.schedule(at: Self.step(after: deadline)) }
+    }
+
+    /// Deadlines are seen to in steps of 10 ms, so that those of many calls wake the thread once.
+    private static func step(after deadline: Instant) -> Instant {
+        let step: Int64 = 10_000_000
+        return deadline + .nanoseconds(step &- deadline.nanoseconds % step)
     }
 
     private func carryOut(_ output: ProxyOutput) {

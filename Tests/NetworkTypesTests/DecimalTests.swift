@@ -14,6 +14,15 @@ struct DecimalTests {
     func negative() {
         var bytes: [UInt8] = []
         bytes.appendDecimal(-12)
-        #expect(bytes == Array("-12".utf8))
+        bytes.appendDecimal(Int.min)
+        #expect(bytes == Array("-12\(Int.min)".utf8))
+    }
+
+    @Test(
+        "are appended in hexadecimal as Swift writes them", arguments: [0, 1, 15, 16, 255, 256, 0xabcdef, UInt64.max])
+    func hexadecimal(value: UInt64) {
+        var bytes: [UInt8] = []
+        bytes.appendHexadecimal(value)
+        #expect(String(decoding: bytes, as: UTF8.self) == String(value, radix: 16))
     }
 }

@@ -196,6 +196,9 @@ public final class ProxyCore {
         return outputs
     }
 
+    /// The same, without a new buffer each time: `taken` must be empty, and its room is used for what comes next.
+    public func takeOutputs(into taken: inout [ProxyOutput]) { swap(&outputs, &taken) }
+
     /// Whether outputs wait to be taken.
     public var hasOutputs: Bool { !outputs.isEmpty }
 

@@ -202,6 +202,7 @@ enum BodyEdit {
 
     private static func nameLength(_ length: Int, in message: Message, edits: inout MessageEdits) {
         if let field = message.header(.contentLength) {
+            guard !names(length, field, in: message.bytes) else { return }
             edits.replace(field.nameRange.upperBound..<field.line.upperBound) { text in
                 text.append(contentsOf: ": ".utf8)
                 text.appendDecimal(length)
@@ -214,5 +215,16 @@ enum BodyEdit {
                 text.append(contentsOf: "\r\n".utf8)
             }
         }
+    }
+
+    /// Whether the field says so already, letter for letter: most do, and to look costs less than to edit.
+    private static func names(_ length: Int, _ field: HeaderField, in bytes: [UInt8]) -> Bool {
+        let (colon, value, line) = (field.nameRange.upperBound, field.value, field.line)
+        guard value.lowerBound == colon + 2, line.upperBound == value.upperBound + 2,
+            bytes.equals(colon..<value.lowerBound, ignoringCase: ": "),
+            bytes.equals(value.upperBound..<line.upperBound, ignoringCase: "\r\n"),
+            let number = bytes.decimal(value, as: UInt32.self)
+        else { return false }
+        return number == length && (value.count == 1 || bytes[value.lowerBound] != UInt8(ascii: "0"))
     }
 }
