@@ -53,6 +53,7 @@ final class Stage {
         pbx = try UserAgent(
             "PBX", at: SocketAddress(isInside6 ? six : own(2), isInside6 ? port + 1 : port), over: pbxOver)
         itsp = try UserAgent("ITSP", at: SocketAddress(isOutside6 ? six : own(4), port), over: itspOver)
+        itsp.hidden = [pbx.address.ip] + (inside.ip == outside.ip ? [] : [inside.ip])
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("sallyport-\(UUID())").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         configuration = """
@@ -81,6 +82,7 @@ final class Stage {
         admin = SocketAddress(IPAddress(v4: 0x7f00_0001), 9060)
         ports = 10_000...10_199
         (self.pbx, self.itsp, self.directory) = (pbx, itsp, directory)
+        itsp.hidden = [pbx.address.ip, inside.ip]
         self.configuration =
             configuration + """
 

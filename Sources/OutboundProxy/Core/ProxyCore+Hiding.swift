@@ -110,7 +110,8 @@ extension ProxyCore {
 
     /// The Call-ID that the outside knows for a dialog that a message names; nil where it is the same.
     func outerCallID(_ settings: HidingSettings) -> (ArraySlice<UInt8>) -> [UInt8]? {
-        { [calls, hiding] callID in
+        // Not the table itself: who changes it meanwhile would have to copy it.
+        { [unowned self] callID in
             if let call = calls.first(callID: callID) { return call.outsideCallID }
             return hiding.hidden(callID: callID, settings)
         }

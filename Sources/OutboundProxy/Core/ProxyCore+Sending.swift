@@ -26,6 +26,9 @@ extension ProxyCore {
         } catch {
             return refuse(request, &rewriter, on: flow, error, at: now)
         }
+        if listener.side == .outside, rewriter.body == nil, let crossing = rewriter.crossing, crossing.settings.isOn {
+            rewriter.body = hiding.hiddenBody(of: message, as: listener, crossing.settings)
+        }
         let bytes = rewriter.rewritten(contacts: contacts)
         if bytes.count > Self.longestUnfragmented, !listener.transport.isReliable {
             if opensStream(for: request, insteadOf: flow, at: now) { return }

@@ -75,7 +75,7 @@ struct TopologyHiding {
             case .replaces, .join, .targetDialog:
                 replaceCallID(at: firstWord(of: field, in: message.bytes), in: message.bytes, &edits, outerCallID)
             case .inReplyTo:
-                for value in message.bytes.listValues(field) {
+                for value in callIDs(in: field, of: message.bytes) {
                     replaceCallID(at: value, in: message.bytes, &edits, outerCallID)
                 }
             default: break
@@ -128,6 +128,11 @@ struct TopologyHiding {
         if let callID = other(bytes[range]) { edits.replace(range, with: callID) }
     }
 
+    /// The values of In-Reply-To: words, in which quotes and brackets mean nothing.
+    private func callIDs(in field: HeaderField, of bytes: [UInt8]) -> [Range<Int>] {
+        bytes[field.value].split(separator: UInt8(ascii: ",")).map { bytes.trimming($0.startIndex..<$0.endIndex) }
+    }
+
     /// The Call-ID that starts Replaces, Join and Target-Dialog.
     private func firstWord(of field: HeaderField, in bytes: [UInt8]) -> Range<Int> {
         let end = bytes[field.value].firstIndex(of: UInt8(ascii: ";")) ?? field.value.upperBound
@@ -152,7 +157,7 @@ extension TopologyHiding {
             switch field.name {
             case .callID where field.value == message.callID: reveal(field.value)
             case .replaces, .join, .targetDialog: reveal(firstWord(of: field, in: bytes))
-            case .inReplyTo: for value in bytes.listValues(field) { reveal(value) }
+            case .inReplyTo: for value in callIDs(in: field, of: bytes) { reveal(value) }
             case .referTo:
                 guard let value = NameAddress(field.value, in: bytes), let uri = URI(value.uri, in: bytes),
                     !uri.headers.isEmpty
