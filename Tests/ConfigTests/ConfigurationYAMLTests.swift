@@ -41,6 +41,7 @@ struct ConfigurationYAMLTests {
         trunk.pbx = [SIPTarget(host: .address(ip("192.168.0.3")))]
         trunk.sourcePort = 5080
         trunk.qualify = .seconds(30)
+        trunk.fromDomain = "my.itsp.com"
         #expect(file.trunks == [trunk])
     }
 
