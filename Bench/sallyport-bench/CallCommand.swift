@@ -25,6 +25,7 @@ struct CallCommand: ParsableCommand {
     @Option(help: "Which calls: \(CallMix.allCases.map(\.rawValue).joined(separator: ", ")).") var mix = CallMix
         .answered
     @Option(help: "Seconds that it rings before the answerer answers.") var ring = 0.0
+    @Option(help: "Dial this number (911 …) in each call.") var number: String?
     @Flag(help: "The ITSP calls the PBX, which registers first.") var inbound = false
     @OptionGroup var addresses: AddressOptions
     @Flag(help: "Call the answerer without a proxy: what the generator itself costs.") var direct = false
@@ -85,8 +86,9 @@ struct CallCommand: ParsableCommand {
         CallSettings(
             inside: addresses.caller.value, outside: addresses.answerer.value, isInbound: inbound,
             proxy: direct ? nil : (addresses.proxyInside.value, addresses.proxyOutside.value), audio: audio,
-            packetTime: ptime, sendsRTCP: rtcp, hold: concurrent == nil ? .seconds(duration) : nil, ring: .seconds(ring)
-        )
+            packetTime: ptime, sendsRTCP: rtcp, hold: concurrent == nil ? .seconds(duration) : nil,
+            ring: .seconds(ring),
+            number: number)
     }
 
     private var plan: CallLoad.Plan {

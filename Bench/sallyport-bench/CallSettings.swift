@@ -21,6 +21,8 @@ struct CallSettings {
     var hold: Duration?
     /// How long the answerer lets it ring before it answers.
     var ring: Duration = .zero
+    /// What is dialled, in place of a number that tells the answerer how the call is to go: To still does.
+    var number: String?
     /// How long after the last packet the last one may still arrive.
     static let drain: Duration = .milliseconds(300)
 

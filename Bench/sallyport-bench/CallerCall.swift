@@ -35,7 +35,7 @@ final class CallerCall: TimedCall {
         self.agent = agent
         callID = agent.callID(for: number)
         let user = "\(plan.rawValue).\(number)"
-        (requestURI, firstHop) = agent.target(user: user)
+        (requestURI, firstHop) = agent.target(user: agent.settings.number ?? user)
         to = Array("<sip:\(user)@\(agent.settings.outside)>".utf8)
     }
 

@@ -57,7 +57,7 @@ final class UserAgentAnswerer: UserAgent {
     }
 
     private func accept(_ request: ReceivedMessage, _ uri: Range<Int>, from source: SocketAddress, at now: Instant) {
-        guard let (plan, number) = Self.plan(request.slice(uri)) else {
+        guard let (plan, number) = Self.plan(request.slice(uri)) ?? Self.plan(to: request) else {
             return respond(404, "Not Found", to: request, from: source)
         }
         if plan == .silence { return }
@@ -73,6 +73,13 @@ final class UserAgentAnswerer: UserAgent {
         open += 1
         call.accept(request, from: source, at: now)
         schedule(call)
+    }
+
+    /// Where a number was dialled that is none of ours, To says how the call is to go.
+    private static func plan(to request: ReceivedMessage) -> (CallPlan, UInt32)? {
+        guard let to = request[.to] else { return nil }
+        let parts = request.slice(to).split { $0 == UInt8(ascii: "<") || $0 == UInt8(ascii: ">") }
+        return parts.lazy.compactMap { plan(Array($0)) }.first
     }
 
     /// Reads `sip:PLAN.NUMBER@…`.

@@ -3,6 +3,8 @@
 public protocol AdminSource: AnyObject {
     func status(_ done: @escaping (StatusSnapshot) -> Void)
     func calls(_ done: @escaping ([CallSnapshot]) -> Void)
+    /// The last calls that failed or were refused.
+    func failedCalls(_ done: @escaping ([CallSnapshot]) -> Void)
     func registrations(_ done: @escaping ([RegistrationSnapshot]) -> Void)
     func trunks(_ done: @escaping ([TrunkSnapshot]) -> Void)
 }
@@ -21,7 +23,11 @@ extension AdminServer {
             source?.status { reply.send($0, for: request, StatusPage.text) }
         }
         route("/calls") { [weak source] request, reply in
-            source?.calls { reply.send($0, for: request, StatusPage.text) }
+            if request.query["failed"] != nil {
+                source?.failedCalls { reply.send($0, for: request, StatusPage.failed) }
+            } else {
+                source?.calls { reply.send($0, for: request, StatusPage.text) }
+            }
         }
         route("/registrations") { [weak source] request, reply in
             source?.registrations { reply.send($0, for: request, StatusPage.text) }

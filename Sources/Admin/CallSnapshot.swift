@@ -47,10 +47,12 @@ public struct CallSnapshot: Codable, Hashable, Sendable {
     /// How long ago it began.
     public var ageSeconds: Double
     public var legs: [Leg]
+    /// How it ended.
+    public var verdict: String?
 
     public init(
         callID: String, direction: Direction, from: String, to: String, trunk: String? = nil, state: State,
-        ageSeconds: Double, legs: [Leg] = []
+        ageSeconds: Double, legs: [Leg] = [], verdict: String? = nil
     ) {
         self.callID = callID
         self.direction = direction
@@ -60,5 +62,6 @@ public struct CallSnapshot: Codable, Hashable, Sendable {
         self.state = state
         self.ageSeconds = ageSeconds
         self.legs = legs
+        self.verdict = verdict
     }
 }

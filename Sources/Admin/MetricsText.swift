@@ -62,6 +62,12 @@ extension MetricsText {
         add("calls_limit", .gauge, "Calls allowed at once.", status.calls.limit)
         add("calls_total", .counter, "Calls begun.", status.calls.total)
         add("calls_failed_total", "Calls failed.", by: "cause", status.calls.failed)
+        add("requests_refused_total", "Requests refused by us.", by: "reason", status.refused)
+        add(
+            "overload_ratio", .gauge, "Share of new requests that is refused for lack of time.",
+            [Sample(status.pressure)])
+        add("bans_total", .counter, "Sources banned for wrong credentials.", status.banned)
+        add("bans", .gauge, "Bans now.", status.bans.count)
         add("registrations", .gauge, "Registrations that are live.", status.registrations)
         add("transactions", .gauge, "SIP transactions now.", status.transactions)
         add("messages_received_total", .counter, "SIP messages received.", status.messages.received)
@@ -93,6 +99,9 @@ extension MetricsText {
             configured.map {
                 Sample(Double($0.calls), labels: [("trunk", $0.name)])
             })
+        add(
+            "trunk_minutes_today", .gauge, "Answered minutes of calls placed today (UTC), by trunk with limits.",
+            configured.compactMap { trunk in trunk.minutesToday.map { Sample($0, labels: [("trunk", trunk.name)]) } })
         add(
             "trunk_registrations", .gauge, "Live registrations, by configured trunk.",
             configured.map {

@@ -16,6 +16,14 @@ public enum StatusPage {
         table.add(["transactions", "\(status.transactions)"])
         table.add(["messages", "\(messages.received) received, \(messages.sent) sent"])
         table.add(["messages dropped", counts(messages.dropped)])
+        table.add(["requests refused", counts(status.refused)])
+        if status.pressure > 0 {
+            table.add(["overload", String(format: "%.0f %% of new requests are refused", status.pressure * 100)])
+        }
+        if status.banned > 0 { table.add(["bans", "\(status.bans.count) now, \(status.banned) in all"]) }
+        for ban in status.bans.prefix(mostBans) {
+            table.add(["banned", "\(ban.source) as \(ban.account) for \(duration(ban.secondsLeft))"])
+        }
         table.add([
             "connections",
             "\(connections.now) now, \(connections.accepted) accepted, \(connections.opened) opened, "
@@ -28,6 +36,23 @@ public enum StatusPage {
         table.add(["memory", octets(status.memoryBytes)])
         table.add(["processor", String(format: "%.2f s", status.processorSeconds)])
         table.add(["descriptors", "\(status.openDescriptors)"])
+        return table.text
+    }
+
+    private static let mostBans = 20
+
+    /// The calls that came to nothing, newest first, and why.
+    public static func failed(_ calls: [CallSnapshot]) -> String {
+        var table = TextTable([
+            ("CALL-ID", .left), ("DIRECTION", .left), ("FROM", .left), ("TO", .left), ("TRUNK", .left), ("AGO", .right),
+            ("WHY", .left),
+        ])
+        for call in calls {
+            table.add([
+                call.callID, call.direction.rawValue, call.from, call.to, call.trunk ?? "-", duration(call.ageSeconds),
+                call.verdict ?? "-",
+            ])
+        }
         return table.text
     }
 
@@ -65,12 +90,13 @@ public enum StatusPage {
     public static func text(_ trunks: [TrunkSnapshot]) -> String {
         var table = TextTable([
             ("TRUNK", .left), ("DOMAIN", .left), ("KIND", .left), ("REGISTRATIONS", .right), ("CALLS", .right),
-            ("ADDRESSES", .left), ("TARGETS", .left),
+            ("MINUTES", .right), ("ADDRESSES", .left), ("TARGETS", .left),
         ])
         for trunk in trunks {
             table.add([
                 trunk.name, trunk.domain, trunk.isLearned ? "learned" : "configured", "\(trunk.registrations)",
-                "\(trunk.calls)", trunk.addresses.isEmpty ? "-" : trunk.addresses.joined(separator: " "),
+                "\(trunk.calls)", trunk.minutesToday.map { String(format: "%.0f", $0) } ?? "-",
+                trunk.addresses.isEmpty ? "-" : trunk.addresses.joined(separator: " "),
                 trunk.targets.isEmpty ? "-" : trunk.targets.map { "\($0.target) \($0.state)" }.joined(separator: ", "),
             ])
         }

@@ -47,6 +47,19 @@ public struct StatusSnapshot: Codable, Hashable, Sendable {
         public init() {}
     }
 
+    /// A source that is not listened to for an account, since it sent wrong credentials too often.
+    public struct Ban: Codable, Hashable, Sendable {
+        public var source: String
+        public var account: String
+        public var secondsLeft: Double
+
+        public init(source: String, account: String, secondsLeft: Double) {
+            self.source = source
+            self.account = account
+            self.secondsLeft = secondsLeft
+        }
+    }
+
     public struct Media: Codable, Hashable, Sendable {
         public var sessions = 0
         public var portsUsed = 0
@@ -66,6 +79,13 @@ public struct StatusSnapshot: Codable, Hashable, Sendable {
     public var registrations = 0
     public var transactions = 0
     public var messages = Messages()
+    /// Requests that we refused since start, by reason; reasons are words of ours.
+    public var refused: [String: UInt64] = [:]
+    /// The share of new requests that is refused at the moment because we are too busy.
+    public var pressure = 0.0
+    /// Bans since start, and those of the moment.
+    public var banned: UInt64 = 0
+    public var bans: [Ban] = []
     public var connections = Connections()
     public var media = Media()
     public var memoryBytes: UInt64 = 0

@@ -10,10 +10,12 @@ public struct TrunkSnapshot: Codable, Hashable, Sendable {
     public var calls: Int
     /// Where its requests go, as far as that is known.
     public var targets: [TargetSnapshot]
+    /// Answered minutes of the calls that we placed there today (UTC), where the trunk has limits.
+    public var minutesToday: Double?
 
     public init(
         name: String, domain: String, isLearned: Bool, addresses: [String] = [], registrations: Int = 0, calls: Int = 0,
-        targets: [TargetSnapshot] = []
+        targets: [TargetSnapshot] = [], minutesToday: Double? = nil
     ) {
         self.name = name
         self.domain = domain
@@ -22,6 +24,7 @@ public struct TrunkSnapshot: Codable, Hashable, Sendable {
         self.registrations = registrations
         self.calls = calls
         self.targets = targets
+        self.minutesToday = minutesToday
     }
 }
 

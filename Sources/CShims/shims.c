@@ -108,6 +108,13 @@ int64_t CShims_receive_drops(int descriptor) {
     return values[SK_MEMINFO_DROPS];
 }
 
+int64_t CShims_receive_waiting(int descriptor) {
+    uint32_t values[SK_MEMINFO_VARS] = {0};
+    socklen_t size = sizeof values;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, values, &size) != 0) return -1;
+    return values[SK_MEMINFO_RMEM_ALLOC];
+}
+
 int CShims_set_buffer_size(int descriptor, int is_receive, int size) {
     int forced = is_receive ? SO_RCVBUFFORCE : SO_SNDBUFFORCE;
     if (setsockopt(descriptor, SOL_SOCKET, forced, &size, sizeof size) == 0) return 0;

@@ -15,7 +15,10 @@ extension Configuration {
             "media:", "  ports: \(media.ports.text)", "  timeout: \(media.timeout.unitText)", "  direct_media: no",
             "  workers: \(media.workers)", "  allow: \(list(media.allow))",
             "remote_phones:", "  enabled: no",
-            "limits:", "  calls: \(limits.calls)", "  per_source: \(limits.perSource.map(\.description) ?? "none")",
+            "emergency: \(list(emergency))",
+            "limits:", "  calls: \(limits.calls)",
+            "  calls_per_second: \(limits.callsPerSecond.map { "\($0)" } ?? "none")",
+            "  per_source: \(limits.perSource.map(\.description) ?? "none")",
             "  connections: \(limits.connections)", "  connections_per_source: \(limits.connectionsPerSource)",
             "  call_duration: \(limits.callDuration.unitText)",
             "dscp:", "  sip: \(codePointText(dscp.sip))", "  rtp: \(codePointText(dscp.rtp))",
@@ -44,6 +47,9 @@ extension TrunkConfiguration {
             "    contact: \(contact.rawValue)", "    qualify: \(qualify?.unitText ?? "off")",
         ]
         if let sourcePort { lines.append("    source_port: \(sourcePort)") }
+        for (key, limit) in [
+            ("max_calls", maxCalls), ("calls_per_second", callsPerSecond), ("minutes_per_day", minutesPerDay),
+        ] { lines.append("    \(key): \(limit.map { "\($0)" } ?? "none")") }
         if !pbx.isEmpty { lines.append("    pbx: \(list(pbx))") }
         lines += [
             "    srtp: off", "    hide: \(hidesTopology ? "yes" : "no")", "    hide_call_id: \(hideCallID.rawValue)",

@@ -39,9 +39,10 @@ extension Configuration {
 
     private static let keys = KnownKeys(
         [
-            "inside", "outside", "pbx", "trunks", "media", "remote_phones", "limits", "dscp", "state", "admin", "log",
+            "inside", "outside", "pbx", "trunks", "media", "remote_phones", "emergency", "limits", "dscp", "state",
+            "admin", "log",
         ],
-        notBuilt: ["tls", "emergency", "capture"])
+        notBuilt: ["tls", "capture"])
 
     private static func read(_ root: Entry, with reader: inout YAMLReader) -> Configuration? {
         guard let entries = reader.entries(of: root, keys: keys) else { return nil }
@@ -56,6 +57,7 @@ extension Configuration {
         if let trunks = entries["trunks"] { configuration.trunks = reader.trunks(trunks) }
         if let media = entries["media"] { reader.media(&configuration.media, from: media) }
         if let phones = entries["remote_phones"] { reader.remotePhones(phones) }
+        if let emergency = entries["emergency"] { reader.emergency(&configuration.emergency, from: emergency) }
         if let limits = entries["limits"] { reader.limits(&configuration.limits, from: limits) }
         if let dscp = entries["dscp"] { reader.dscp(&configuration.dscp, from: dscp) }
         reader.set(&configuration.state, from: entries["state"], Value.state)

@@ -14,6 +14,8 @@ public struct Configuration: Sendable {
     /// Policy for single ITSP accounts; calls need none.
     public var trunks: [TrunkConfiguration] = []
     public var media = MediaConfiguration()
+    /// The numbers that reach help: exempt from every limit.
+    public var emergency = ["911", "9911", "112", "999", "urn:service:sos"]
     public var limits = LimitsConfiguration()
     public var dscp = DSCPConfiguration()
     /// The directory of the token key, the registrations seen and the call journal.

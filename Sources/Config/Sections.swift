@@ -59,6 +59,8 @@ public struct MediaConfiguration: Hashable, Sendable {
 public struct LimitsConfiguration: Hashable, Sendable {
     /// Calls at once; by default what ports and descriptors allow.
     public var calls: Count = .automatic
+    /// New calls a second; nil for no limit.
+    public var callsPerSecond: Int?
     /// After this long we end a call.
     public var callDuration: Duration = .seconds(12 * 3600)
     /// Requests from one unknown source; nil for no limit.

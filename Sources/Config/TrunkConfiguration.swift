@@ -23,6 +23,12 @@ public struct TrunkConfiguration: Hashable, Sendable {
     /// An outside UDP port of its own.
     public var sourcePort: UInt16?
     public var contact = ContactMode.parameter
+    /// Calls at once, in both directions; nil: no limit, as for the next two.
+    public var maxCalls: Int?
+    /// Calls a second that we place there.
+    public var callsPerSecond: Int?
+    /// Answered minutes a day (UTC) of calls that we place there.
+    public var minutesPerDay: Int?
     /// How often we ask it whether it is there; nil: never.
     public var qualify: Duration?
     /// Whether it is kept from seeing the topology of the inside.

@@ -114,6 +114,28 @@ enum Value {
         return .exactly(count)
     }
 
+    /// A number from 1, or `none`.
+    static func limit(_ text: String) throws(ValueError) -> Int? {
+        if text.lowercased() == "none" { return nil }
+        if let number = number(text, in: 1...1_000_000) { return number }
+        throw .expected("none or a number from 1 to 1000000", text)
+    }
+
+    /// An emergency number as it is dialled, or a service of RFC 5031.
+    static func emergency(_ text: String) throws(ValueError) -> String {
+        let text = text.lowercased()
+        let service = "urn:service:"
+        if text.hasPrefix(service), text.utf8.count > service.utf8.count,
+            text.utf8.dropFirst(service.utf8.count).allSatisfy({ $0.isAlphanumeric || $0 == 0x2d || $0 == 0x2e })
+        {
+            return text
+        }
+        guard (2...15).contains(text.utf8.count),
+            text.utf8.allSatisfy({ $0.isDigit || [0x2a, 0x23, 0x2b].contains($0) })
+        else { throw .expected("a number as it is dialled, or urn:service:…", text) }
+        return text
+    }
+
     static func whole(_ text: String, in range: ClosedRange<Int>) throws(ValueError) -> Int {
         if let number = number(text, in: range) { return number }
         throw .expected("a number from \(range.lowerBound) to \(range.upperBound)", text)

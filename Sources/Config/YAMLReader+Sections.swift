@@ -79,12 +79,12 @@ extension YAMLReader {
 
     mutating func limits(_ limits: inout LimitsConfiguration, from entry: Entry) {
         let keys = KnownKeys(
-            ["calls", "per_source", "connections", "connections_per_source", "call_duration"],
-            notBuilt: ["calls_per_second"])
+            ["calls", "calls_per_second", "per_source", "connections", "connections_per_source", "call_duration"])
         guard let entries = entries(of: entry, keys: keys) else { return }
         set(&limits.calls, from: entries["calls"]) { text throws(ValueError) in
             try Value.count(text, in: 1...1_000_000)
         }
+        set(&limits.callsPerSecond, from: entries["calls_per_second"], Value.limit)
         set(&limits.perSource, from: entries["per_source"], Value.rate)
         set(&limits.connections, from: entries["connections"]) { text throws(ValueError) in
             try Value.whole(text, in: 8...1_000_000)
@@ -95,6 +95,11 @@ extension YAMLReader {
         set(&limits.callDuration, from: entries["call_duration"]) { text throws(ValueError) in
             try Value.duration(text, in: .seconds(1)...(.seconds(30 * 86400)))
         }
+    }
+
+    /// Numbers as they are dialled, and services (RFC 5031).
+    mutating func emergency(_ numbers: inout [String], from entry: Entry) {
+        setList(&numbers, from: entry, Value.emergency)
     }
 
     mutating func dscp(_ dscp: inout DSCPConfiguration, from entry: Entry) {

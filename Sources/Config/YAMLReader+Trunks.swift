@@ -5,11 +5,11 @@ extension YAMLReader {
     private static let trunkKeys = KnownKeys(
         [
             "name", "domain", "user", "transport", "networks", "media_networks", "nat", "trust_udp", "contact", "pbx",
-            "source_port", "qualify", "srtp", "hide", "hide_call_id", "from_domain", "identity",
-            "redirects",
+            "source_port", "qualify", "max_calls", "calls_per_second", "minutes_per_day", "srtp", "hide",
+            "hide_call_id", "from_domain", "identity", "redirects",
         ],
         notBuilt: [
-            "keying", "tls", "max_calls", "calls_per_second", "minutes_per_day",
+            "keying", "tls",
         ])
 
     mutating func trunks(_ entry: Entry) -> [TrunkConfiguration] {
@@ -52,6 +52,9 @@ extension YAMLReader {
         set(&trunk.contact, from: entries["contact"], Value.word)
         set(&trunk.qualify, from: entries["qualify"], Value.qualify)
         setHiding(&trunk, entries)
+        set(&trunk.maxCalls, from: entries["max_calls"], Value.limit)
+        set(&trunk.callsPerSecond, from: entries["calls_per_second"], Value.limit)
+        set(&trunk.minutesPerDay, from: entries["minutes_per_day"], Value.limit)
         expectDefaults(entries)
         return trunk.name.isEmpty || trunk.domain.isEmpty ? nil : trunk
     }

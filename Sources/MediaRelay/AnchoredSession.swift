@@ -14,6 +14,7 @@ final class AnchoredSession {
     let id: RelaySessionID
     let caller: MediaPeer
     let callee: MediaPeer
+    let isEmergency: Bool
     /// Our ends, from the first offer on.
     var legs: Legs?
 
@@ -27,7 +28,8 @@ final class AnchoredSession {
     private var lastGeneration: UInt32 = 0
     private var nextStream: UInt16 = 0
 
-    init(_ id: RelaySessionID, caller: MediaPeer, callee: MediaPeer) {
+    init(_ id: RelaySessionID, caller: MediaPeer, callee: MediaPeer, isEmergency: Bool = false) {
+        self.isEmergency = isEmergency
         self.id = id
         self.caller = caller
         self.callee = callee

@@ -48,10 +48,11 @@ public final class MediaAnchor {
 
 extension MediaAnchor {
     /// A new session. The ends are fixed by who sent the initial INVITE; nothing is allocated yet.
-    public func open(caller: MediaPeer, callee: MediaPeer) -> RelaySessionID {
+    /// An emergency call may have the ports that are kept for such.
+    public func open(caller: MediaPeer, callee: MediaPeer, isEmergency: Bool = false) -> RelaySessionID {
         let id = RelaySessionID(nextSession)
         nextSession &+= sessionStride
-        sessions[id] = AnchoredSession(id, caller: caller, callee: callee)
+        sessions[id] = AnchoredSession(id, caller: caller, callee: callee, isEmergency: isEmergency)
         return id
     }
 
@@ -131,6 +132,8 @@ extension MediaAnchor {
         settings[side][family].map { ports.pairs(on: $0.local) } ?? 0
     }
 
-    /// Whether a call could have a stream there.
-    public func hasCapacity(on side: Side, _ family: IPAddress.Family) -> Bool { freePairs(on: side, family) > 0 }
+    /// Whether a call could have a stream there, without the pairs that are kept for emergency calls.
+    public func hasCapacity(on side: Side, _ family: IPAddress.Family) -> Bool {
+        settings[side][family].map { ports.hasFreePair(on: $0.local) } ?? false
+    }
 }

@@ -18,6 +18,8 @@ final class MediaPorts {
 
     func freePairs(on address: IPAddress) -> Int { pools[address]?.freeCount ?? 0 }
 
+    func hasFreePair(on address: IPAddress) -> Bool { pools[address].map { $0.freeCount > $0.reserve } ?? false }
+
     func pairs(on address: IPAddress) -> Int { pools[address]?.pairCount ?? 0 }
 
     /// Whether a leg of ours has this port; nil if the port is none of this pool's.
@@ -27,9 +29,9 @@ final class MediaPorts {
     }
 
     /// Binds a pair. A pair that can't be bound goes to the end of the queue and is tried again when its turn comes.
-    func open(on address: IPAddress) -> LegSockets? {
+    func open(on address: IPAddress, isEmergency: Bool = false) -> LegSockets? {
         for _ in 0..<Self.maximumAttempts {
-            guard let port = pools[address]?.take() else { return nil }
+            guard let port = pools[address]?.take(isEmergency: isEmergency) else { return nil }
             if let sockets = bind(address, port) { return sockets }
             pools[address]?.release(port)
         }

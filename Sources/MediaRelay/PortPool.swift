@@ -10,6 +10,8 @@ struct PortPool {
     private var head = 0
     private(set) var freeCount: Int
     private var isTaken: [Bool]
+    /// How many pairs are kept for emergency calls: 2 % of them (design §10), which is none where there are only a few.
+    let reserve: Int
 
     /// The pool of all whole pairs within `ports`. Port 0 is none: binding it gives any.
     init(_ ports: ClosedRange<UInt16>) {
@@ -19,14 +21,15 @@ struct PortPool {
         ring = (0..<pairs).map { UInt16(truncatingIfNeeded: $0) }
         freeCount = pairs
         isTaken = Array(repeating: false, count: pairs)
+        reserve = (pairs + 25) / 50
     }
 
     /// How many pairs there are, free or not.
     var pairCount: Int { ring.count }
 
-    /// The even port of the pair that has been free for longest.
-    mutating func take() -> UInt16? {
-        guard freeCount > 0 else { return nil }
+    /// The even port of the pair that has been free for longest; the last ones go to emergency calls alone.
+    mutating func take(isEmergency: Bool = false) -> UInt16? {
+        guard freeCount > (isEmergency ? 0 : reserve) else { return nil }
         let pair = Int(ring[head])
         head = (head + 1) % ring.count
         freeCount -= 1

@@ -19,8 +19,8 @@ extension MediaAnchor {
         _ kind: AnchoredMedia.Kind, fork: UInt32, of session: AnchoredSession, _ legs: Legs,
         in reservation: inout Reservation
     ) throws(MediaRefusal) -> AnchoredMedia {
-        guard let shared = ports.open(on: legs.callee.local) else { throw .capacity }
-        guard let own = ports.open(on: legs.caller.local) else {
+        guard let shared = ports.open(on: legs.callee.local, isEmergency: session.isEmergency) else { throw .capacity }
+        guard let own = ports.open(on: legs.caller.local, isEmergency: session.isEmergency) else {
             ports.abandon(shared)
             throw .capacity
         }
@@ -42,7 +42,9 @@ extension MediaAnchor {
     ) throws(MediaRefusal) {
         guard reservation.branch(fork, of: media) == nil else { return }
         guard media.branches.count < AnchoredMedia.maximumBranches else { throw .notAcceptable(.tooManyExchanges) }
-        guard let stream = session.newStream(), let own = ports.open(on: legs.caller.local) else {
+        guard let stream = session.newStream(),
+            let own = ports.open(on: legs.caller.local, isEmergency: session.isEmergency)
+        else {
             throw .capacity
         }
         reservation.branches.append((media, AnchoredMedia.Branch(fork: fork, stream: stream, own: own)))

@@ -85,6 +85,9 @@ public final class UDPSocket {
         readable = nil
     }
 
+    /// About how many datagrams wait: the kernel tells their memory, and a SIP message takes about 1,280 octets of it.
+    public var waiting: Int { max(0, Int(CShims_receive_waiting(descriptor))) / 1280 }
+
     /// Datagrams that the kernel dropped because the receive buffer was full; nil where it doesn't say.
     public var receiveDrops: Int? {
         let drops = CShims_receive_drops(descriptor)

@@ -13,6 +13,7 @@ extension Configuration {
             listeners: listeners, insideNetworks: inside.networks, pbxs: pbx.map(PBXSettings.init),
             trunks: trunks.map(TrunkSettings.init), callDuration: limits.callDuration, maximumCalls: calls)
         settings.advertisedName = outside.advertisedName
+        settings.emergencyNumbers = EmergencyNumbers(emergency)
         settings.strangerRate = limits.perSource.map { max(1, Int($0.perSecond.rounded(.up))) } ?? 1_000_000
         return settings
     }

@@ -44,7 +44,9 @@ final class Daemon {
         let loop = try EventLoop()
         let registrations = try RegistrationJournal(state, now: loop.now)
         let calls = configuration.callCapacity(descriptors: descriptors)
-        let settings = configuration.proxySettings(calls: max(1, callLimit / shardCount))
+        let budget = try SharedCallBudget(configuration, state: state, now: loop.now)
+        var settings = configuration.proxySettings(calls: max(1, callLimit / shardCount))
+        settings.admission = budget
         let mailboxes = try (0..<shardCount).map { _ in try Mailbox<ShardMessage>() }
         let workers = try startWorkers(mailboxes)
         let links = ShardLinks(
@@ -57,15 +59,19 @@ final class Daemon {
         let shards = try startShards(settings, keys: keys, store: store, links: links)
         let source = try StatusSource(
             on: loop, shards: mailboxes, workers: workers, settings: settings, callLimit: calls,
-            connectionLimit: configuration.connectionCapacity(descriptors: descriptors))
+            connectionLimit: configuration.connectionCapacity(descriptors: descriptors), budget: budget)
+        let recording = budget.map { budget in
+            RepeatingTimer(on: loop, every: .seconds(10)) { [unowned loop] in budget.record(at: loop.now) }
+        }
         let advertised = configuration.followAdvertisedName(
             on: loop, every: advertiseInterval, telling: mailboxes, logger: logger)
         try serve(loop, source, calls: calls, descriptors: descriptors)
-        withExtendedLifetime(advertised) {}
+        withExtendedLifetime((advertised, recording)) {}
         for shard in shards { shard.stop() }
         for shard in shards { shard.join() }
         workers.stop()
         registrations.flush()
+        budget?.flush(at: loop.now)
         store.flush()
         logger.info("stopped")
         return 0

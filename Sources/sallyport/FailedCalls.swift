@@ -1,6 +1,7 @@
+import NetworkTypes
 import OutboundProxy
 
-/// The last calls that failed, newest last, for `sallyport calls --failed`.
+/// The last calls that failed or were refused, newest last, for `sallyport calls --failed`.
 struct FailedCalls {
     private(set) var list: [CallSummary] = []
     private static let most = 100
@@ -19,5 +20,14 @@ struct FailedCalls {
             }
             return call
         }
+    }
+}
+
+extension CallSummary {
+    /// A call that was refused before there was one.
+    init(refused request: RefusedRequest, at now: Instant) {
+        self.init(
+            callID: request.callID, from: request.from, to: request.to, trunk: request.trunk, origin: request.side,
+            state: .ended, startedAt: now, verdict: "\(request.status) \(request.reason)")
     }
 }

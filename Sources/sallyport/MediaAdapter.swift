@@ -8,8 +8,8 @@ final class MediaAdapter: MediaAnchoring {
 
     init(_ anchor: MediaAnchor) { self.anchor = anchor }
 
-    func open(caller: MediaPeer, callee: MediaPeer) -> UInt64 {
-        anchor.open(caller: caller, callee: callee).value
+    func open(caller: MediaPeer, callee: MediaPeer, isEmergency: Bool) -> UInt64 {
+        anchor.open(caller: caller, callee: callee, isEmergency: isEmergency).value
     }
 
     func offer(

@@ -24,7 +24,8 @@ struct PageOptions: ParsableArguments {
 
     /// Prints the page at `path` of the running process.
     func show(_ path: String) throws {
-        let page = try AdminClient(try address()).page(json ? "\(path)?format=json" : path)
+        let mark = path.contains("?") ? "&" : "?"
+        let page = try AdminClient(try address()).page(json ? "\(path)\(mark)format=json" : path)
         print(String(decoding: page, as: UTF8.self), terminator: "")
     }
 
@@ -51,8 +52,9 @@ struct CallsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "calls", abstract: "List the calls of the running process, with the quality of their media.")
     @OptionGroup var options: PageOptions
+    @Flag(help: "The last calls that failed or were refused, and why.") var failed = false
 
-    func run() throws { try options.show("/calls") }
+    func run() throws { try options.show(failed ? "/calls?failed=yes" : "/calls") }
 }
 
 /// `sallyport registrations`.

@@ -51,7 +51,7 @@ final class RegistrationJournal: Sendable {
             let record = Self.encode(binding, expires: expires)
             live.withLock { $0[Key(binding)] = Entry(expires: expires, record: record) }
             journal.append(record)
-        case .learn, .resolved, .health: return
+        case .learn, .resolved, .health, .ban: return
         }
         if journal.wantsCompaction { compact() }
     }

@@ -43,4 +43,10 @@ struct ShardSnapshot: Sendable {
     let acceptPauses: UInt64
     let socketDrops: UInt64
     let failedCalls: [CallSummary]
+    /// Requests refused by us, and calls that came to nothing, by reason.
+    let refusals: ReasonCounts
+    let failures: ReasonCounts
+    let bans: [Bans.Ban]
+    /// The share of new requests that is refused at the moment.
+    let pressure: Double
 }

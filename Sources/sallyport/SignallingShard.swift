@@ -29,6 +29,8 @@ final class SignallingShard: TransportClient {
     private var receiver: Mailbox<ShardMessage>.Receiver?
     private var trunkSources: TrunkSources?
     private var failedCalls = FailedCalls()
+    private var refusalLog = RefusalLog()
+    private var loadWatch: LoadWatch?
     /// Datagrams that their own shard was too far behind to take.
     private var overflowed: UInt64 = 0
     /// About as many datagrams as a socket's buffer holds.
@@ -69,6 +71,12 @@ final class SignallingShard: TransportClient {
         receiver = try links.shards[index].receive(on: loop) { [unowned self] messages in
             for message in messages { handle(message) }
             drain()
+        }
+        if let datagrams {
+            loadWatch = LoadWatch(on: loop, datagrams) { [unowned self] pressure in
+                core.setPressure(pressure)
+                tellLeftOut()
+            }
         }
         guard index == 0, !trunks.isEmpty else { return }
         core.startQualifying(at: loop.now)
@@ -201,13 +209,32 @@ final class SignallingShard: TransportClient {
                 metadata: [
                     "call-id": "\(callID)", "method": "\(method)", "octets": "\(octets)", "to": "\(target)",
                 ])
-        case .refused(let callID, let method, let from, let status, let reason):
-            logger.notice(
-                "refused",
+        case .refused(let request): log(request)
+        case .banned(let source, let account, let until):
+            logger.warning(
+                "banned: wrong credentials again and again",
                 metadata: [
-                    "call-id": "\(callID)", "method": "\(method)", "from": "\(from)", "status": "\(status)",
-                    "reason": "\(reason)",
+                    "source": "\(source)", "account": "\(account)", "seconds": "\(Int((until - loop.now).seconds))",
                 ])
+        }
+    }
+
+    private func log(_ request: RefusedRequest) {
+        if request.method == "INVITE" { failedCalls.add(CallSummary(refused: request, at: loop.now)) }
+        guard refusalLog.admits(request.label) else { return }
+        logger.notice(
+            "refused",
+            metadata: [
+                "call-id": "\(request.callID)", "method": "\(request.method)", "from": "\(request.from)",
+                "to": "\(request.to)", "side": "\(request.side)", "source": "\(request.source)",
+                "trunk": "\(request.trunk)", "status": "\(request.status)", "reason": "\(request.reason)",
+            ])
+    }
+
+    /// How many refusals had no line of their own lately.
+    private func tellLeftOut() {
+        for (reason, count) in refusalLog.summary(at: loop.now) {
+            logger.notice("refused more of the same", metadata: ["reason": "\(reason)", "requests": "\(count)"])
         }
     }
 
@@ -239,7 +266,8 @@ final class SignallingShard: TransportClient {
             pairsUsed: used, pairs: all,
             connections: streams?.count ?? 0, connectionCounters: streams?.counters ?? ConnectionCounters(),
             acceptPauses: streams?.pauses ?? 0, socketDrops: overflowed + (datagrams?.drops ?? 0),
-            failedCalls: failedCalls.list)
+            failedCalls: failedCalls.list, refusals: core.refusals, failures: core.failures,
+            bans: core.bans(at: loop.now), pressure: core.pressure)
     }
 }
 

@@ -13,6 +13,7 @@ final class StatusSource: AdminSource {
     private let settings: ProxySettings
     private let callLimit: Int
     private let connectionLimit: Int
+    private let budget: SharedCallBudget?
     private let loop: EventLoop
     private let started: Instant
     private let shardAnswers: Mailbox<ShardSnapshot>
@@ -30,7 +31,7 @@ final class StatusSource: AdminSource {
 
     init(
         on loop: EventLoop, shards: [Mailbox<ShardMessage>], workers: MediaDriver, settings: ProxySettings,
-        callLimit: Int, connectionLimit: Int
+        callLimit: Int, connectionLimit: Int, budget: SharedCallBudget?
     ) throws(SystemError) {
         self.loop = loop
         self.shards = shards
@@ -38,6 +39,7 @@ final class StatusSource: AdminSource {
         self.settings = settings
         self.callLimit = callLimit
         self.connectionLimit = connectionLimit
+        self.budget = budget
         started = loop.now
         shardAnswers = try Mailbox()
         workerAnswers = try Mailbox()
@@ -103,15 +105,24 @@ final class StatusSource: AdminSource {
         status.media.sessions += shard.sessions
         status.media.portsUsed += 2 * shard.pairsUsed
         status.media.portsFree += 2 * (shard.pairs - shard.pairsUsed)
+        let named = shard.failures.counts.values.reduce(0, +)
         for (cause, count) in [
-            ("failed", counters.callsFailed), ("ended by us", counters.callsEndedByUs),
-            ("overloaded", counters.overloaded),
+            ("failed", counters.callsFailed - min(counters.callsFailed, named)),
+            ("ended by us", counters.callsEndedByUs), ("overloaded", counters.overloaded),
+            ("too busy", counters.shed),
         ] where count > 0 { status.calls.failed[cause, default: 0] += count }
+        status.calls.failed.merge(shard.failures.counts) { $0 + $1 }
+        status.refused.merge(shard.refusals.counts) { $0 + $1 }
+        status.pressure = max(status.pressure, shard.pressure)
+        status.banned += counters.bans
+        // Each shard knows all bans.
+        if status.bans.isEmpty { status.bans = shard.bans.map { StatusSnapshot.Ban($0, at: shard.time) } }
         addConnections(of: shard, to: &status)
         for (cause, count) in [
             ("not SIP", counters.droppedNotSIP), ("malformed", counters.droppedMalformed),
             ("unadmitted", counters.droppedUnadmitted), ("spoofed", counters.droppedSpoofed),
             ("stray", counters.droppedStray), ("over budget", counters.droppedOverBudget),
+            ("banned", counters.droppedBanned),
             ("socket", shard.socketDrops),
         ] where count > 0 { status.messages.dropped[cause, default: 0] += count }
     }
@@ -148,13 +159,22 @@ final class StatusSource: AdminSource {
         }
     }
 
+    func failedCalls(_ done: @escaping ([CallSnapshot]) -> Void) {
+        ask { [self] overview in
+            let failed = overview.shards.flatMap { shard in shard.failedCalls.map { call($0, at: shard.time, overview) }
+            }
+            done(failed.sorted { $0.ageSeconds < $1.ageSeconds })
+        }
+    }
+
     private func call(_ call: CallSummary, at now: Instant, _ overview: Overview) -> CallSnapshot {
         let reports = call.session.flatMap { overview.legs[RelaySessionID($0)] } ?? []
         return CallSnapshot(
             callID: call.callID, direction: call.origin == .inside ? .outbound : .inbound, from: call.from, to: call.to,
             trunk: call.trunk.isEmpty ? nil : call.trunk,
             state: call.state == .early ? .early : call.state == .answered ? .confirmed : .ending,
-            ageSeconds: (now - call.startedAt).seconds, legs: reports.map { leg($0, of: call) })
+            ageSeconds: (now - call.startedAt).seconds, legs: reports.map { leg($0, of: call) },
+            verdict: call.verdict.isEmpty ? nil : call.verdict)
     }
 
     private func leg(_ report: LegReport, of call: CallSummary) -> CallSnapshot.Leg {
@@ -185,15 +205,17 @@ final class StatusSource: AdminSource {
     }
 
     func trunks(_ done: @escaping ([TrunkSnapshot]) -> Void) {
-        ask { overview in
+        ask { [self] overview in
             guard let first = overview.shards.first else { return done([]) }
+            let usage = budget?.usage(at: loop.now) ?? []
             done(
                 first.trunks.map { trunk in
                     TrunkSnapshot(
                         name: trunk.name, domain: trunk.domain, isLearned: !trunk.isConfigured,
                         addresses: trunk.addresses.map(\.description).sorted(), registrations: trunk.bindings,
                         calls: overview.shards.reduce(0) { $0 + $1.calls.count { $0.trunk == trunk.name } },
-                        targets: overview.shards.flatMap(\.trunks).targets(of: trunk))
+                        targets: overview.shards.flatMap(\.trunks).targets(of: trunk),
+                        minutesToday: usage.first { $0.trunk == trunk.name }.map { Double($0.seconds) / 60 })
                 })
         }
     }
@@ -210,6 +232,13 @@ extension [TrunkSummary] {
         }
         return states.map { TargetSnapshot(target: $0.key.description, state: $0.value) }
             .sorted { $0.target < $1.target }
+    }
+}
+
+extension StatusSnapshot.Ban {
+    fileprivate init(_ ban: Bans.Ban, at now: Instant) {
+        self.init(
+            source: "\(ban.source)", account: ban.account, secondsLeft: max(0, (ban.until - now).seconds))
     }
 }
 

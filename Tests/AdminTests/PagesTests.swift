@@ -8,6 +8,13 @@ import Testing
 private final class SampleSource: AdminSource {
     func status(_ done: @escaping (StatusSnapshot) -> Void) { done(Self.status) }
     func calls(_ done: @escaping ([CallSnapshot]) -> Void) { done([Self.call]) }
+    func failedCalls(_ done: @escaping ([CallSnapshot]) -> Void) {
+        done([
+            CallSnapshot(
+                callID: "f", direction: .outbound, from: "a", to: "b", trunk: "myitsp", state: .ending, ageSeconds: 5,
+                verdict: "503 Trunk myitsp Has 30 Calls")
+        ])
+    }
     func registrations(_ done: @escaping ([RegistrationSnapshot]) -> Void) {
         done([
             .init(aor: "sip:1000@my.itsp.com", trunk: "myitsp", contact: "sip:s@192.168.0.2:5060", expiresInSeconds: 61)
@@ -79,6 +86,32 @@ struct PagesTests {
         #expect(lines[1].hasPrefix("evil\\u{d}\\u{a}2026 call\\u{1b}[2J  outbound   sip:1000@a"))
         #expect(lines[1].hasSuffix("198.51.100.1:4000 990 packets loss 1.0% jitter 2.2 ms dropped 3 source"))
         #expect(lines[2].hasSuffix("inside 192.168.0.1:10002 <- nobody yet 0 packets loss 0.0% jitter 0.0 ms"))
+    }
+
+    @Test("Calls that came to nothing are shown with the reason")
+    func failedCallsPage() throws {
+        let lines = try server().text("/calls?failed=yes").split(separator: "\n")
+        #expect(lines.count == 2 && lines[0].hasSuffix("WHY"))
+        #expect(lines[1].hasSuffix("5s  503 Trunk myitsp Has 30 Calls"))
+    }
+
+    @Test("What was refused, who is banned and how busy it is stands on the status page and in the metrics")
+    func protection() throws {
+        var status = SampleSource.status
+        status.refused = ["max_calls": 3, "503 Overloaded": 1]
+        (status.pressure, status.banned) = (0.25, 2)
+        status.bans = [.init(source: "198.51.100.66", account: "1000@pbx", secondsLeft: 290)]
+        let lines = StatusPage.text(status).split(separator: "\n").map(String.init)
+        for line in [
+            "requests refused    3 max_calls, 1 503 Overloaded", "bans                1 now, 2 in all",
+            "banned              198.51.100.66 as 1000@pbx for 4m 50s",
+            "overload            25 % of new requests are refused",
+        ] { #expect(lines.contains(line)) }
+        let metrics = MetricsText(status).text
+        for line in [
+            "sallyport_requests_refused_total{reason=\"max_calls\"} 3", "sallyport_overload_ratio 0.25",
+            "sallyport_bans 1", "sallyport_bans_total 2",
+        ] { #expect(metrics.contains(line + "\n")) }
     }
 
     @Test("A trunk is shown with its targets and their state")

@@ -52,14 +52,12 @@ struct ConfigurationErrorTests {
         "What is known, but not built yet, is told apart from what is unknown",
         arguments: [
             Mistake.after("tls: {certificate: a, key: b}", "edge.yaml:3:1: 'tls' is not built yet"),
-            .after("emergency: []", "edge.yaml:3:1: 'emergency' is not built yet"),
             .after("capture: {}", "edge.yaml:3:1: 'capture' is not built yet"),
             .after(
                 "remote_phones: {enabled: yes}",
                 "edge.yaml:3:26: 'remote_phones.enabled': 'enabled: yes' is not built yet"),
             .after("remote_phones: {domains: [a]}", "edge.yaml:3:17: 'remote_phones.domains' is not built yet"),
             .after("state: redis://host:6379", "edge.yaml:3:8: 'state': 'redis://' is not built yet"),
-            .after("limits: {calls_per_second: 5}", "edge.yaml:3:10: 'limits.calls_per_second' is not built yet"),
             .after(
                 "media: {direct_media: yes}",
                 "edge.yaml:3:23: 'media.direct_media': 'direct_media: yes' is not built yet"),
@@ -78,11 +76,11 @@ struct ConfigurationErrorTests {
                 "inside: {addresses: [10.0.0.1], srtp: auto}\noutside: 192.0.2.1",
                 "edge.yaml:1:39: 'inside.srtp': 'srtp: auto' is not built yet"),
             .after(
-                "trunks:\n- name: a\n  domain: a.example\n  transport: tls\n  srtp: required\n  max_calls: 3\n",
+                "trunks:\n- name: a\n  domain: a.example\n  transport: tls\n  srtp: required\n  keying: sdes\n",
                 """
                 edge.yaml:6:14: 'trunks[0].transport': 'transport: tls' is not built yet
                 edge.yaml:7:9: 'trunks[0].srtp': 'srtp: required' is not built yet
-                edge.yaml:8:3: 'trunks[0].max_calls' is not built yet
+                edge.yaml:8:3: 'trunks[0].keying' is not built yet
                 """),
         ])
     func notBuilt(mistake: Mistake) { #expect(complaints(mistake.yaml) == mistake.complaint) }

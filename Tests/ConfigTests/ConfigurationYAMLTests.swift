@@ -31,6 +31,7 @@ struct ConfigurationYAMLTests {
         #expect(file.outside.listen == defaults.outside.listen)
         #expect(file.media == defaults.media)
         #expect(file.limits == defaults.limits)
+        #expect(file.emergency == defaults.emergency)
         #expect(file.dscp == defaults.dscp)
         #expect(file.admin == defaults.admin)
         #expect(file.log == defaults.log)
@@ -42,6 +43,7 @@ struct ConfigurationYAMLTests {
         trunk.sourcePort = 5080
         trunk.qualify = .seconds(30)
         trunk.fromDomain = "my.itsp.com"
+        (trunk.maxCalls, trunk.callsPerSecond, trunk.minutesPerDay) = (30, 5, 2000)
         #expect(file.trunks == [trunk])
     }
 

@@ -300,10 +300,9 @@ struct StreamTests {
     }
 
     private static func limit(_ pid: Int32, descriptors: Int) throws {
-        let run = try Process.run(
-            URL(fileURLWithPath: "/usr/bin/prlimit"), arguments: ["--pid", "\(pid)", "--nofile=\(descriptors):"])
-        run.waitUntilExit()
-        try #require(run.terminationStatus == 0)
+        let run = try ProxyProcess.run(
+            ["--pid", "\(pid)", "--nofile=\(descriptors):"], executable: "/usr/bin/prlimit")
+        try #require(run.status == 0)
     }
 
     /// The processor time that a process has had, in hundredths of a second.

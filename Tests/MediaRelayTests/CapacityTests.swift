@@ -97,6 +97,27 @@ struct CapacityTests {
         #expect(scenario.free == [18, 18])
     }
 
+    @Test("The last 2 % of the ports are for emergency calls, whose re-INVITEs have them, too")
+    func emergency() throws {
+        var settings = AnchorScenario.settings
+        settings.ports = 10_000...10_399
+        let scenario = AnchorScenario(settings)
+        for _ in 0..<196 {
+            scenario.session = scenario.anchor.open(caller: .pbx, callee: .trunk)
+            try scenario.offer(audio("192.168.0.2", 4000))
+        }
+        #expect(!scenario.anchor.hasCapacity(on: .outside, .v4))
+        scenario.session = scenario.anchor.open(caller: .pbx, callee: .trunk)
+        #expect(throws: MediaRefusal.capacity) { try scenario.offer(audio("192.168.0.2", 4000)) }
+        for _ in 0..<4 {
+            scenario.session = scenario.anchor.open(caller: .pbx, callee: .trunk, isEmergency: true)
+            try scenario.offer(audio("192.168.0.2", 4000))
+        }
+        #expect(scenario.free == [0, 0])
+        scenario.session = scenario.anchor.open(caller: .pbx, callee: .trunk, isEmergency: true)
+        #expect(throws: MediaRefusal.capacity) { try scenario.offer(audio("192.168.0.2", 4000)) }
+    }
+
     @Test("security 7: whatever happens in whatever order, all ports and descriptors return")
     func disorder() {
         var generator = SplitMix(state: 42)

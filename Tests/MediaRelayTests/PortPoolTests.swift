@@ -14,7 +14,7 @@ struct PortPoolTests {
         var pool = PortPool(range)
         #expect(pool.pairCount == count)
         var taken: Set<UInt16> = []
-        while let port = pool.take() {
+        while let port = pool.take(isEmergency: true) {
             #expect(port % 2 == 0 && range.contains(port) && range.contains(port | 1))
             taken.insert(port)
         }

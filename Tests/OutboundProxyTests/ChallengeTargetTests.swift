@@ -30,6 +30,16 @@ import Testing
         }
     }
 
+    @Test func `the challenger gets them though it owes an answer to somebody else`() throws {
+        #expect(proxy.send(Targets.invite(7)).targets == [Targets.first])
+        proxy.advance(.milliseconds(400))
+        let first = try #require(proxy.send(Targets.register(1)).first)
+        #expect(proxy.answer(401, to: first).statuses == [401])
+        proxy.advance(.milliseconds(100))
+        #expect(proxy.send(Targets.invite(8)).targets == [Targets.second])
+        #expect(proxy.send(Targets.register(2, extra: "Authorization: Digest nonce=\"a\"")).targets == [Targets.first])
+    }
+
     @Test func `when the challenger has gone another target has to ask again`() throws {
         let first = try #require(proxy.send(Targets.register(1)).first)
         #expect(proxy.answer(401, to: first).statuses == [401])

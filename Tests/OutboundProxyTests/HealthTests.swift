@@ -93,6 +93,26 @@ import Testing
         #expect(proxy.send(Targets.invite(2)).targets == [Targets.second])
     }
 
+    @Test func `one that says 503 for a moment and then dies is not tried first when the moment is over`() throws {
+        let first = try #require(proxy.send(Targets.invite()).first)
+        let second = try #require(proxy.answer(503, to: first, extra: "Retry-After: 2").last)
+        proxy.answer(200, to: second)
+        proxy.advance(.seconds(1))
+        _ = proxy.refuse(first)
+        proxy.advance(.seconds(10))
+        #expect(proxy.send(Targets.invite(2)).targets == [Targets.second])
+    }
+
+    @Test func `a Retry-After of one that is down is kept to (RFC 3261 §21.5.4)`() throws {
+        try fail(proxy)
+        proxy.advance(.seconds(31))
+        let probe = try #require(proxy.send(Targets.invite(2)).first)
+        let other = try #require(proxy.answer(503, to: probe, extra: "Retry-After: 300").last)
+        proxy.answer(486, to: other)
+        proxy.advance(.seconds(200))
+        #expect(proxy.send(Targets.invite(3)).targets == [Targets.second])
+    }
+
     @Test func `half open: one request per interval sees whether it is back, the interval doubles`() throws {
         try fail(proxy)
         func probes(_ duration: Int) -> Int {

@@ -244,12 +244,15 @@ final class FakeMedia: MediaAnchoring {
 
     var events: [Event] = []
     var failure: MediaFailure?
+    /// The sessions that calls for help have.
+    var emergencies: [UInt64] = []
     private var next: UInt64 = 0
     private(set) var open: Set<UInt64> = []
 
-    func open(caller: MediaPeer, callee: MediaPeer) -> UInt64 {
+    func open(caller: MediaPeer, callee: MediaPeer, isEmergency: Bool) -> UInt64 {
         next += 1
         open.insert(next)
+        if isEmergency { emergencies.append(next) }
         events.append(.open(caller.side, callee.side))
         return next
     }

@@ -198,7 +198,7 @@ import Testing
             let text = CallTexts.outboundINVITE(branch: "z9hG4bKf\(index)", callID: "flood-\(index)")
             for sent in proxy.receive(text, on: .inside) where sent.status == 503 {
                 refused += 1
-                #expect(sent.header(.retryAfter) == "10")
+                #expect((5...30).contains(Int(sent.header(.retryAfter)) ?? 0))
             }
         }
         #expect(refused > 0 && proxy.core.counters.overloaded == UInt64(refused))

@@ -134,17 +134,30 @@ import Testing
             default: false
             }
         }
-        #expect(offers == [.offer(1, fromCaller: true), .rollback(1), .offer(1, fromCaller: true)])
+        #expect(offers == [.offer(1, fromCaller: true), .offer(2, fromCaller: true)])
         #expect(proxy.answer(200, to: second).statuses == [200] && proxy.core.callCount == 1)
+        #expect(proxy.media.open == [2])
     }
 
-    @Test func `a late 2xx from a family whose media was given up is hung up`() throws {
+    @Test func `a late 2xx from the family that was left is heard, by the media that it was offered`() throws {
         let proxy = proxy()
         let six = Targets.target("udp:[2001:db8:113::10]:5060")
         let first = try #require(proxy.send(Targets.invite(), Targets.location(six, Targets.first)).first)
         let second = try #require(proxy.advance(.seconds(4)).outside.last)
         let sent = proxy.answer(200, to: first, tag: "late")
-        #expect(sent.map(\.method) == [.ack, .bye] && sent.targets == [six, six])
-        #expect(proxy.answer(200, to: second).statuses == [200])
+        #expect(sent.inside.statuses == [200] && proxy.media.open == [1])
+        // The other one is hung up, should it answer, too.
+        let loser = proxy.answer(200, to: second)
+        #expect(loser.map(\.method) == [.ack, .bye] && loser.targets == [Targets.first, Targets.first])
+    }
+
+    @Test func `no family answers: no relay session is left`() throws {
+        let proxy = proxy()
+        let six = Targets.target("udp:[2001:db8:113::10]:5060")
+        _ = proxy.send(Targets.invite(), Targets.location(six, Targets.first))
+        _ = proxy.advance(.seconds(5))
+        #expect(proxy.media.open.count == 2)
+        proxy.advance(.seconds(40))
+        #expect(proxy.media.open.isEmpty && proxy.core.callCount == 0)
     }
 }

@@ -1,27 +1,31 @@
 import NetworkTypes
 
 /// The called end of a call until it is answered: what its script says, for each of its forks (RFC 3261 §13.3, §16.7).
-final class CalleeLeg {
+final class CalleeLeg: Entangled {
     private unowned let agent: UserAgent
     private let server: ServerExchange
     private let script: CallScript
     private let record: CallRecord
     private var forks: [Dialog] = []
 
-    /// No ring and no answer comes any more.
-    func abandon() { for fork in forks { fork.early.waiting = [] } }
-
     init(_ agent: UserAgent, _ server: ServerExchange, _ record: CallRecord) {
         self.agent = agent
         self.server = server
         self.record = record
         script = record.script
+        agent.world.enlist(self)
     }
+
+    func letGo() { forks = [] }
 
     func start() {
         let invite = server.request
         guard script.final != .silent else { return }
         record.takenBy.append(agent.name)
+        if script.isFirstFull, record.takenBy.allSatisfy({ $0 == agent.name }) {
+            server.respond(503, tag: agent.newTag(), extra: [("Retry-After", "5")])
+            return
+        }
         if script.isChallenged, !Registrar.accepts(invite["proxy-authorization"], of: agent) {
             server.respond(407, tag: agent.newTag(), extra: [("Proxy-Authenticate", Registrar.challenge(of: agent))])
             return
@@ -62,7 +66,7 @@ final class CalleeLeg {
     }
 
     /// The Record-Route of a proxy that stands before this end.
-    private var recordRoute: String? { agent.recordsRoute ? "<sip:\(agent.address.ip);lr>" : nil }
+    private var recordRoute: String? { agent.recordsRoute ? "<sip:\(agent.host);lr>" : nil }
 
     private func ring(_ ring: CallScript.Ring, _ fork: Dialog) {
         fork.ring(server, ring.status, hasBody: ring.hasBody, recordRoute: recordRoute)

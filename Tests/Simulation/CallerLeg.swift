@@ -2,7 +2,7 @@ import NetworkTypes
 
 /// The calling end of a call until it is answered: INVITE, credentials, CANCEL, and the dialogs of all forks
 /// (RFC 3261 §13.2).
-final class CallerLeg {
+final class CallerLeg: Entangled {
     private unowned let agent: UserAgent
     private let script: CallScript
     private let record: CallRecord
@@ -25,7 +25,10 @@ final class CallerLeg {
         contact = agent.world.contact(of: agent, user: script.isFromInside ? "asterisk" : "5551234")
         media = MediaEnd(host: agent.address.ip.description, port: agent.newPort())
         media.offersVideo = script.hasVideo
+        agent.world.enlist(self)
     }
+
+    func letGo() { (invite, dialogs, winner) = (nil, [:], nil) }
 
     func start() {
         record.started = agent.now
@@ -40,8 +43,8 @@ final class CallerLeg {
     private func send(credentials: String?) {
         var fields: [(name: String, value: String)] = [("Via", agent.via(agent.newBranch()))]
         if script.isFromInside { fields.append(("Route", "<sip:192.168.0.1;lr>")) }
-        if agent.recordsRoute { fields.append(("Record-Route", "<sip:\(agent.address.ip);lr>")) }
-        let host = script.isFromInside ? agent.address.ip.description : "itsp.example"
+        if agent.recordsRoute { fields.append(("Record-Route", "<sip:\(agent.host);lr>")) }
+        let host = script.isFromInside ? agent.host : "itsp.example"
         fields += [
             ("From", "<sip:\(script.isFromInside ? "1000" : "5551234")@\(host)>;tag=\(localTag)"), ("To", "<\(uri)>"),
             ("Call-ID", script.callID), ("CSeq", "\(cSeq) INVITE"), ("Max-Forwards", "70"), ("Contact", "<\(contact)>"),

@@ -1,7 +1,7 @@
 import NetworkTypes
 
 /// A simulated host's client transaction over UDP (RFC 3261 §17.1), written from the RFC for this purpose alone.
-final class ClientExchange {
+final class ClientExchange: Entangled {
     enum State { case trying, proceeding, completed, terminated }
 
     unowned let agent: UserAgent
@@ -24,6 +24,7 @@ final class ClientExchange {
         self.destination = destination
         self.onResponse = onResponse
         self.onTimeout = onTimeout
+        agent.world.enlist(self)
     }
 
     var isINVITE: Bool { request.method == "INVITE" }
@@ -53,8 +54,10 @@ final class ClientExchange {
         tell()
     }
 
-    /// Nothing is told any more, to nobody: who is told holds this exchange.
-    func abandon() {
+    func letGo() { abandon() }
+
+    /// Nobody is told of anything any more.
+    private func abandon() {
         state = .terminated
         onResponse = { _ in }
         onTimeout = {}

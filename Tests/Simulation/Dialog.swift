@@ -1,7 +1,7 @@
 import NetworkTypes
 
 /// One end of a dialog as its UA sees it (RFC 3261 §12), with its media and what its script makes it do.
-final class Dialog {
+final class Dialog: Entangled {
     unowned let agent: UserAgent
     let record: CallRecord
     let isCaller: Bool
@@ -26,6 +26,7 @@ final class Dialog {
     /// The CSeq numbers of INVITEs whose 2xx carried an offer of ours.
     private var lateOffers: Set<Int> = []
     private var packets = 0
+    private var wantsBYE = false
     var early = EarlyState()
     /// The called end's answer to the INVITE.
     var initialAnswer: String?
@@ -42,10 +43,11 @@ final class Dialog {
         (local, remote) = (invite["from"] ?? "", response["to"] ?? "")
         target = SIPText.uri(of: response.values("contact").first ?? "")
         // What its own proxy has recorded is no hop on the way out.
-        routes = response.values("record-route").reversed().filter { !$0.contains("\(agent.address.ip);") }
+        routes = response.values("record-route").reversed().filter { !$0.contains("\(agent.host);") }
         cSeq = invite.cSeq
         self.contact = contact
         self.media = media
+        agent.world.enlist(self)
     }
 
     /// The UAS's end, from the INVITE.
@@ -62,6 +64,12 @@ final class Dialog {
         remoteCSeq = invite.cSeq
         self.contact = contact
         media = MediaEnd(host: agent.address.ip.description, port: port)
+        agent.world.enlist(self)
+    }
+
+    func letGo() {
+        (ownINVITE, theirINVITE, invites) = (nil, nil, [:])
+        early.waiting = []
     }
 
     // MARK: Requests of ours
@@ -127,10 +135,11 @@ final class Dialog {
         agent.send(bytes, to: nextHop)
     }
 
+    /// The called end waits for the ACK of its 2xx, or for its time to run out (§15).
     func hangUp() {
         guard !isOver else { return }
+        if theirINVITE?.final == 200 { return wantsBYE = true }
         end(isConfirmed ? "hung up" : "left")
-        // Not before the ACK of a 2xx of ours has come (§15), but an end that waits for ever is none: it is sent anyway.
         send("BYE")
     }
 
@@ -233,6 +242,7 @@ final class Dialog {
     /// 200 to an INVITE, with an answer or an offer; repeated until its ACK.
     func accept(_ server: ServerExchange, recordRoute: String? = nil) {
         invites[server.request.cSeq] = server
+        theirINVITE = server
         let body: String
         if !isConfirmed, early.isNegotiated {
             body = ""
@@ -263,6 +273,7 @@ final class Dialog {
         theirINVITE = nil
         if lateOffers.remove(ack.cSeq) != nil, !ack.body.isEmpty { media.take(answer: ack.body) }
         record.acknowledged += 1
+        if wantsBYE { hangUp() }
     }
 
     // MARK: Life

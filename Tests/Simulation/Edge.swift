@@ -11,6 +11,7 @@ import TLS
 final class Edge {
     static let inside = SocketAddress("192.168.0.1:5060")!
     static let outside = SocketAddress("203.0.113.1:5060")!
+    static let outside6 = SocketAddress("[2001:db8::1]:5060")!
     /// An answered call lasts no longer (`limits.call_duration`).
     static let callDuration = Duration.seconds(900)
     /// Without media for that long a call is ended (`media.timeout`).
@@ -28,21 +29,25 @@ final class Edge {
     var onLocate: (_ query: LocationQuery) -> Void = { _ in }
     var onHealth: (_ target: Target, _ state: TargetState) -> Void = { _, _ in }
 
-    /// `key` names the process: branches and tags are its own.
-    init(key: UInt64) {
+    /// `key` names the process: branches and tags are its own. `contact` is where the trunk wants the tokens.
+    init(key: UInt64, contact: ContactMode) {
         let insideNetworks = [IPNetwork("192.168.0.0/24")!]
         let listeners = [
             Listener(id: ListenerID(0), side: .inside, transport: .udp, local: Self.inside),
             Listener(id: ListenerID(1), side: .outside, transport: .udp, local: Self.outside),
+            Listener(id: ListenerID(2), side: .outside, transport: .udp, local: Self.outside6),
         ]
         let trunk = TrunkSettings(
-            name: "itsp", domain: "itsp.example", networks: [IPNetwork("203.0.113.0/24")!])
+            name: "itsp", domain: "itsp.example",
+            networks: [IPNetwork("203.0.113.0/24")!, IPNetwork("2001:db8::/32")!], contact: contact)
         let settings = ProxySettings(
             listeners: listeners, insideNetworks: insideNetworks,
-            pbxs: [PBXSettings(host: "192.168.0.2", port: 5060)], trunks: [trunk], callDuration: Self.callDuration)
+            pbxs: ["192.168.0.2", "192.168.0.3"].map { PBXSettings(host: $0, port: 5060) }, trunks: [trunk],
+            callDuration: Self.callDuration)
         let relaySettings = RelaySettings(
             inside: .init(v4: .init(Self.inside.ip), networks: insideNetworks),
-            outside: .init(v4: .init(Self.outside.ip)), ports: Self.ports, silence: Self.silence)
+            outside: .init(v4: .init(Self.outside.ip), v6: .init(Self.outside6.ip)), ports: Self.ports,
+            silence: Self.silence)
         media = MediaAdapter(MediaAnchor(settings: relaySettings, binder: binder))
         let secret = DeterministicCipher.Key(id: 1, octets: Array(repeating: 7, count: DeterministicCipher.Key.length))!
         core = ProxyCore(
@@ -98,7 +103,7 @@ final class Edge {
     }
 
     private func flow(_ side: Side, _ peer: SocketAddress) -> Flow {
-        Flow(listener: ListenerID(side == .inside ? 0 : 1), peer: peer)
+        Flow(listener: ListenerID(side == .inside ? 0 : peer.ip.family == .v4 ? 1 : 2), peer: peer)
     }
 
     // MARK: Decisions
@@ -131,6 +136,13 @@ final class Edge {
         }
     }
 
+    /// Its timers run out with nobody listening, as transactions that are under way hold each other.
+    func windDown(from now: Instant) {
+        onSend = { _, _, _ in }
+        onLocate = { _ in }
+        while let due = nextDeadline, due < now + .seconds(7200) { handleTimeout(at: due) }
+    }
+
     // MARK: Books
 
     /// Whether a media port is open.
@@ -142,14 +154,15 @@ final class Edge {
             ("transactions", core.transactionCount), ("calls", core.callCount),
             ("anchored sessions", media.anchor.sessionCount), ("relay sessions", relay.sessionCount),
             ("relay sockets", relay.socketCount), ("open ports", binder.count), ("channels", channels.count),
-            ("taken inside pairs", taken(.inside)), ("taken outside pairs", taken(.outside)),
+            ("taken inside pairs", taken(.inside, .v4)), ("taken outside pairs", taken(.outside, .v4)),
+            ("taken outside pairs (IPv6)", taken(.outside, .v6)),
         ]
         let calls = core.callSummaries.map { "\($0.state) \($0.callID) to \($0.to)" }
         return counts.filter { $0.1 != 0 }.map { "\($0.1) \($0.0)" } + calls + binder.faults
     }
 
-    private func taken(_ side: Side) -> Int {
-        media.anchor.pairs(on: side, .v4) - media.anchor.freePairs(on: side, .v4)
+    private func taken(_ side: Side, _ family: IPAddress.Family) -> Int {
+        media.anchor.pairs(on: side, family) - media.anchor.freePairs(on: side, family)
     }
 }
 

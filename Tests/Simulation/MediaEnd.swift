@@ -17,9 +17,11 @@ struct MediaEnd {
         self.port = port
     }
 
+    private var family: String { host.contains(":") ? "IP6" : "IP4" }
+
     private func text(_ direction: String, streams: Int) -> String {
         var lines = [
-            "v=0", "o=- \(port) \(version) IN IP4 \(host)", "s=-", "c=IN IP4 \(host)", "t=0 0",
+            "v=0", "o=- \(port) \(version) IN \(family) \(host)", "s=-", "c=IN \(family) \(host)", "t=0 0",
             "m=audio \(port) RTP/AVP 0 101", "a=rtpmap:101 telephone-event/8000", "a=\(direction)",
         ]
         for index in 1..<max(streams, 1) {
@@ -59,7 +61,7 @@ struct MediaEnd {
             if line.hasPrefix("m=") {
                 isAudio = line.hasPrefix("m=audio")
                 if isAudio { port = UInt16(line.split(separator: " ")[1]) }
-            } else if line.hasPrefix("c=IN IP4 "), isAudio {
+            } else if line.hasPrefix("c=IN \(family) "), isAudio {
                 ip = IPAddress(String(line.dropFirst(9)))
             } else if isAudio, ["a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive"].contains(line) {
                 direction = String(line.dropFirst(2))

@@ -37,7 +37,10 @@ final class ServerRecord {
     /// Whether timers H, I, J and L have run out, so that what comes now is a request like any other.
     func isOver(at now: Instant) -> Bool {
         guard let final else {
-            return !isINVITE && branches.allSatisfy { now >= $0.start + Referee.timeout * 2 } && !branches.isEmpty
+            // One that may have no response any more (RFC 4320 §4.2) is kept for timer J's time, as one that had it: from
+            // the 408 of its last branch, or from when that ran out of time.
+            return !isINVITE && !branches.isEmpty
+                && branches.allSatisfy { now >= ($0.final?.time ?? $0.start + Referee.timeout) + Referee.timeout }
         }
         if hasStateless { return true }
         if isINVITE, let acknowledged, final.status >= 300 { return now >= acknowledged + .seconds(5) }
@@ -51,7 +54,7 @@ final class ClientRecord {
     let peer: SocketAddress
     let side: Side
     let start: Instant
-    let server: ServerRecord?
+    private(set) var server: ServerRecord?
     var provisional: Instant?
     /// The last response that restarts timer C.
     var ringing: Instant?
@@ -76,6 +79,15 @@ final class ClientRecord {
         self.server = server
         start = now
         if request.method != "ACK" { retransmission = (now + Referee.t1, Referee.t1) }
+    }
+
+    func letGo() { server = nil }
+
+    /// Whether a failure of the transport is one of this transaction's: an INVITE sends nothing between its first
+    /// provisional and its final response (RFC 3261 §17.1.1.2, figure 5), nor after a 2xx (RFC 6026 §8.4).
+    var isSending: Bool {
+        guard request.method == "INVITE" else { return true }
+        return final.map { $0.status >= 300 } ?? (provisional == nil)
     }
 
     typealias Report = (String, SIPText?) -> Void
@@ -179,7 +191,8 @@ extension Referee {
         noteTimeouts(at: now)
         for branch in server.branches { checkLeft(branch, for: message, peer, at: now) }
         if server.branches.isEmpty, message.uri.hasSuffix("itsp.example"), isDown(peer, at: now),
-            down.count == 1
+            // Where none has answered since it failed, any may be first.
+            suspects.count(where: { !$0.ip.isPrivate }) == 1
         {
             broken("a target that is down is tried first", message)
         }
@@ -215,7 +228,7 @@ extension Referee {
             if final.status != 503 { broken("another target is tried after \(final.status)", message) }
         } else if branch.abandoned == nil {
             branch.abandoned = now
-            let patience = down[branch.peer] != nil ? Duration.milliseconds(500) : .seconds(4)
+            let patience = suspects.contains(branch.peer) ? Duration.milliseconds(500) : .seconds(4)
             let isSilent = branch.provisional == nil && now >= branch.start + patience
             if !isSilent, branch.stopped != now { broken("a target is left that may still answer", message) }
             branch.stop(at: now, broken)

@@ -8,13 +8,16 @@ extension Referee {
         let isInTime =
             client.request.method == "INVITE" && client.provisional != nil
             ? client.cancel.map { now < $0 + Self.timeout } ?? true : now < deadline(of: client)
+        guard !client.hasFailed else { return }
         let server = client.server
+        if message.status == 503 { suspects.insert(client.peer) }
         // Timer M: a 2xx may be repeated for as long (RFC 6026 §8.4).
         let isExpected = client.final.map { $0.status < 300 && now < $0.time + Self.timeout } ?? isInTime
         let isKnown = isExpected || (client.final.map { now < $0.time + Self.timeout } ?? false)
         if message.status > 100, message.status != 503, isKnown {
             noteTimeouts(at: now)
             down[client.peer] = nil
+            suspects.remove(client.peer)
             answered[client.peer] = now
         }
         if message.cSeqMethod == "INVITE", (200..<300).contains(message.status), isExpected, let server,
@@ -29,7 +32,6 @@ extension Referee {
             if message.cSeqMethod == "INVITE" { client.stop(at: now, broken) }
         } else {
             client.final = (message.status, now)
-            if message.status == 503, client.request.uri.hasSuffix("itsp.example") { noteDown(client.peer, at: now) }
             client.stop(at: now, broken)
         }
     }
@@ -170,10 +172,22 @@ extension ServerRecord {
     func checkEnd(at now: Instant, _ report: ClientRecord.Report) {
         if acknowledged == nil { checkG(at: now, report) }
         if isINVITE {
+            checkLosers(report)
             checkINVITE(at: now, report)
         } else if final == nil {
             // Silence is right where nobody answered (RFC 4320 §4.2).
             if mustBeAnswered { report("a CANCEL gets no response", request) }
+        }
+    }
+
+    /// Whoever still worked on a call that another has answered is told.
+    private func checkLosers(_ report: ClientRecord.Report) {
+        guard let winner, let final else { return }
+        for branch in branches where branch !== winner && branch.final == nil && !branch.hasFailed {
+            guard let provisional = branch.provisional, branch.cancel == nil, provisional < final.time + .seconds(20),
+                provisional < branch.start + Referee.timeout
+            else { continue }
+            report("a target that lost gets no CANCEL", branch.request)
         }
     }
 

@@ -27,6 +27,8 @@ final class Referee {
     var down: [SocketAddress: Instant] = [:]
     /// When targets last answered.
     var answered: [SocketAddress: Instant] = [:]
+    /// Targets that have failed, or said 503, and have not answered since.
+    var suspects: Set<SocketAddress> = []
     /// ACKs that came in and may still be forwarded (a name may have to be found first).
     var acks: [String: Instant] = [:]
     /// What registrars have granted, as the responses that went inside say.
@@ -41,13 +43,17 @@ final class Referee {
 
     /// The edge has forgotten all transactions.
     func restart() {
-        servers = [:]
-        clients = [:]
         senders = [:]
+        letGo()
         acks = [:]
-        down = [:]
-        answered = [:]
+        (down, answered, suspects) = ([:], [:], [])
         cause = nil
+    }
+
+    /// Transactions and their branches hold each other.
+    func letGo() {
+        for client in clients.values { client.letGo() }
+        (servers, clients) = ([:], [:])
     }
 
     // MARK: What comes in
@@ -71,23 +77,26 @@ final class Referee {
     /// The edge was told that nothing can be sent there.
     func transportFailed(_ peer: SocketAddress, at now: Instant) {
         noteDown(peer, at: now)
-        for client in clients.values where client.peer == peer {
+        for client in clients.values where client.peer == peer && client.isSending {
             client.stop(at: now, broken)
             client.hasFailed = true
         }
     }
 
-    /// From its first failure until it answers a target is down; it may be tried again after a while.
-    func noteDown(_ peer: SocketAddress, at now: Instant) { down[peer] = down[peer] ?? now }
+    /// From its last failure until it answers a target is down; it may be tried again after a while.
+    func noteDown(_ peer: SocketAddress, at now: Instant) {
+        down[peer] = max(down[peer] ?? now, now)
+        suspects.insert(peer)
+    }
 
-    /// Whoever let a request time out is down, too, from the first of them on.
+    /// Whoever let a request time out is down, too.
     func noteTimeouts(at now: Instant) {
         for client in clients.values where client.provisional == nil && client.final == nil {
             guard client.server != nil, client.abandoned == nil, !client.hasFailed, !hasAnswered(client) else {
                 continue
             }
             let end = deadline(of: client)
-            if end <= now { down[client.peer] = min(down[client.peer] ?? end, end) }
+            if end <= now { noteDown(client.peer, at: end) }
         }
     }
 
@@ -126,9 +135,11 @@ final class Referee {
             if !shown.isEmpty { broken("an inside address leaves: \(shown)", message) }
         }
         guard !message.body.isEmpty, message["content-type"] == "application/sdp" else { return }
-        let ours = side == .inside ? "192.168.0.1" : "203.0.113.1"
-        for line in message.body.split(separator: "\r\n") where line.hasPrefix("c=") || line.hasPrefix("o=") {
-            if !line.hasSuffix(" \(ours)"), line.hasPrefix("c=") { broken("media is not anchored: \(line)", message) }
+        let ours = side == .inside ? [Edge.inside] : [Edge.outside, Edge.outside6]
+        for line in message.body.split(separator: "\r\n") where line.hasPrefix("c=") {
+            if !ours.contains(where: { line.hasSuffix(" \($0.ip)") }) {
+                broken("media is not anchored: \(line)", message)
+            }
         }
     }
 
@@ -148,6 +159,7 @@ enum InsideAddresses {
 
     /// The value without the hosts that stand for the inside: the PBX's own, and ours in its place.
     static func neutral(_ value: String?) -> String? {
-        value?.replacing(/192\.168\.0\.\d+/, with: "inside").replacing(/@203\.0\.113\.1(?!\d)/, with: "@inside")
+        value?.replacing(/192\.168\.0\.\d+/, with: "inside")
+            .replacing(/@(203\.0\.113\.1(?!\d)|\[2001:db8::1\])/, with: "@inside")
     }
 }

@@ -183,6 +183,6 @@ final class SIPText {
         if let at = rest.utf8.lastIndex(of: 64) { rest = rest[rest.utf8.index(after: at)...] }
         rest = rest.prefix { $0 != ";" && $0 != "?" }
         let text = String(rest)
-        return SocketAddress(text) ?? IPAddress(text).map { SocketAddress($0, 5060) }
+        return SocketAddress(text) ?? IPAddress(text.filter { $0 != "[" && $0 != "]" }).map { SocketAddress($0, 5060) }
     }
 }

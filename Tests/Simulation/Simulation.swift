@@ -10,6 +10,8 @@ final class Simulation {
     private let start: Instant
     private var random: SeededRandom
     private let pbx: UserAgent
+    /// Takes the calls that the first can't.
+    private let standby: UserAgent
     private let nodes: [UserAgent]
 
     init(seed: UInt64, isTraced: Bool = false) {
@@ -18,10 +20,12 @@ final class Simulation {
         random = SeededRandom(seed: seed)
         if isTraced { world.trace = Trace() }
         pbx = UserAgent("pbx", .inside, SocketAddress("192.168.0.2:5060")!, in: world, seed: seed)
-        nodes = (0...1).map { [world] index in
-            UserAgent("itsp\(index)", .outside, SocketAddress("203.0.113.1\(index):5060")!, in: world, seed: seed)
+        standby = UserAgent("standby", .inside, SocketAddress("192.168.0.3:5060")!, in: world, seed: seed)
+        let addresses = ["203.0.113.10:5060", random.chance(0.3) ? "[2001:db8::11]:5060" : "203.0.113.11:5060"]
+        nodes = addresses.enumerated().map { [world] index, address in
+            UserAgent("itsp\(index)", .outside, SocketAddress(address)!, in: world, seed: seed)
         }
-        for agent in [pbx] + nodes { world.agents[agent.address] = agent }
+        for agent in [pbx, standby] + nodes { world.agents[agent.address] = agent }
         drawHosts()
         drawNetwork()
         drawRegistrations()
@@ -29,7 +33,7 @@ final class Simulation {
         drawQuestions()
     }
 
-    private var hosts: [UserAgent] { [pbx] + nodes }
+    private var hosts: [UserAgent] { [pbx, standby] + nodes }
 
     /// Whether every call must come out as its script says.
     private var isFair: Bool { world.weather == .perfect || world.weather == .mild }
@@ -75,12 +79,13 @@ final class Simulation {
             isUnreachable: random.chance(0.4))
     }
 
-    /// The nodes die in turn: one of them is always there.
+    /// The nodes, or the PBXs, die in turn: one of them is always there.
     private func drawTurns() {
+        let candidates = random.chance(0.7) ? nodes : [pbx, standby]
         var time = random.chance(0.4) ? Duration.zero : random.time(0...40)
         while time < .seconds(150) {
             let length = random.time(1...60)
-            kill(random.pick(nodes), after: time, for: length)
+            kill(random.pick(candidates), after: time, for: length)
             time += length + random.time(1...60)
         }
     }
@@ -116,7 +121,7 @@ final class Simulation {
     private func drawRegistrations() {
         let (pbx, world) = (pbx, world)
         for user in ["1000", "1001"].prefix(random.pick([0, 1, 1, 2])) {
-            let domain = random.chance(0.5) ? "itsp.example" : random.pick(nodes).address.ip.description
+            let domain = random.chance(0.5) ? "itsp.example" : random.pick(nodes).host
             let registration = Registration(
                 pbx, user: user, domain: domain, expires: random.pick([60, 90, 180, 300]),
                 end: start + Self.traffic, removes: random.chance(0.4))
@@ -143,13 +148,14 @@ final class Simulation {
 
     private func uri(of script: CallScript) -> String {
         if script.isFromInside {
-            return script.target == .name ? "sip:5551000@itsp.example" : "sip:5551000@\(nodes[script.node].address.ip)"
+            return script.target == .name ? "sip:5551000@itsp.example" : "sip:5551000@\(nodes[script.node].host)"
         }
-        let aor = "sip:1000@\(script.number % 2 == 0 ? "itsp.example" : nodes[script.node].address.ip.description)"
+        let aor = "sip:1000@\(script.number % 2 == 0 ? "itsp.example" : nodes[script.node].host)"
         if script.target == .binding, let contact = world.database.contact(of: aor, at: world.now) {
             return contact
         }
-        return "sip:1000@203.0.113.1:5060"
+        // Nobody has registered for a number without user 1000.
+        return "sip:\(world.weather == .failover ? "8005551212" : "1000")@\(nodes[script.node].edge)"
     }
 
     /// OPTIONS and MESSAGE outside any dialog, both ways; some get no answer.
@@ -159,14 +165,17 @@ final class Simulation {
             let node = random.pick(nodes)
             let (agent, uri) =
                 random.chance(0.6)
-                ? (pbx, "sip:ping@\(node.address.ip)") : (node, "sip:asterisk@203.0.113.1:5060")
-            let (method, isSilent) = random.pick([("OPTIONS", false), ("MESSAGE", false), ("MESSAGE", true)])
+                ? (pbx, "sip:ping@\(node.host)") : (node, "sip:asterisk@\(node.edge)")
+            let (method, silence) = random.pick([
+                ("OPTIONS", ""), ("MESSAGE", ""), ("MESSAGE", "1"), ("MESSAGE", "408"),
+            ])
+            let isSilent = !silence.isEmpty
             var fields: [(name: String, value: String)] = agent === pbx ? [("Route", "<sip:192.168.0.1;lr>")] : []
             fields += [
                 ("From", "<sip:q@example.com>;tag=q\(number)"), ("To", "<\(uri)>"), ("Call-ID", "question\(number)"),
                 ("CSeq", "1 \(method)"), ("Max-Forwards", "70"),
             ]
-            if isSilent { fields.append(("X-Silent", "1")) }
+            if isSilent { fields.append(("X-Silent", silence)) }
             let isPerfect = world.weather == .perfect
             world.queue.after(random.time(0...120)) {
                 guard agent.isUp else { return }
@@ -186,11 +195,7 @@ final class Simulation {
 
     /// Lets everything happen; what was wrong, and nothing if all is well.
     func run() -> [String] {
-        // Events hold the world that holds them.
-        defer {
-            world.queue.abandon()
-            for host in hosts { host.abandon() }
-        }
+        defer { world.letGo() }
         world.run(until: start + Self.traffic + .seconds(40))
         checkBindings()
         world.run(until: start + .seconds(7200))

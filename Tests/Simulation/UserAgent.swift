@@ -23,8 +23,6 @@ final class UserAgent {
     private var count = 0
 
     private var clients: [String: ClientExchange] = [:]
-    /// Those of lives before this one.
-    private var forgotten: [ClientExchange] = []
     private var servers: [String: ServerExchange] = [:]
     private var dialogs: [String: Dialog] = [:]
     private var dialogsByPort: [UInt16: Dialog] = [:]
@@ -42,7 +40,12 @@ final class UserAgent {
     }
 
     var now: Instant { world.now }
-    var edge: SocketAddress { side == .inside ? Edge.inside : Edge.outside }
+    var edge: SocketAddress {
+        side == .inside ? Edge.inside : address.ip.family == .v4 ? Edge.outside : Edge.outside6
+    }
+
+    /// Its address as URIs have it.
+    var host: String { address.ip.family == .v4 ? "\(address.ip)" : "[\(address.ip)]" }
 
     // MARK: Life
 
@@ -51,20 +54,12 @@ final class UserAgent {
         world.queue.after(delay) { [self] in if life == self.life { action() } }
     }
 
-    /// All is over: what waits for an answer, or for a PRACK, holds what holds it.
-    func abandon() {
-        for client in clients.values { client.abandon() }
-        for client in forgotten { client.abandon() }
-        for callee in callees.values { callee.abandon() }
-    }
-
     /// Off the net, or gone with all it knew.
     func goDown(forgetting: Bool, isUnreachable: Bool) {
         isUp = false
         self.isUnreachable = isUnreachable
         guard forgetting else { return }
         life += 1
-        forgotten += clients.values
         clients = [:]
         servers = [:]
         dialogs = [:]
@@ -169,7 +164,9 @@ final class UserAgent {
             leg.start()
         case "REGISTER": registrar.receive(server)
         case "OPTIONS": server.respond(200, tag: newTag())
-        case "MESSAGE": if !request.body.isEmpty || request["x-silent"] == nil { server.respond(200, tag: newTag()) }
+        // A 408 from who should have kept silent (RFC 4320 §4.2).
+        case "MESSAGE" where request["x-silent"] == "408": server.respond(408, tag: newTag())
+        case "MESSAGE": if request["x-silent"] == nil { server.respond(200, tag: newTag()) }
         default: server.respond(501, tag: newTag())
         }
     }

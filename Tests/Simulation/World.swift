@@ -23,6 +23,7 @@ final class World {
     let weather: Weather
     let queue = EventQueue()
     let network: Network
+    private let contact: ContactMode
     private(set) var edge: Edge
     private(set) var restarted: Instant?
     private(set) lazy var referee = Referee { [unowned self] in broken($0) }
@@ -35,12 +36,14 @@ final class World {
     let database = Registrar.Database()
     var records: [String: CallRecord] = [:]
     var names: [String: NameScript] = [:]
+    private var entangled: [any Entangled] = []
 
     init(seed: UInt64) {
         self.seed = seed
         weather = Weather.allCases[Int(seed % UInt64(Weather.allCases.count))]
         network = Network(seed: seed, queue: queue)
-        edge = Edge(key: seed)
+        contact = seed % 5 == 0 ? .user : .parameter
+        edge = Edge(key: seed, contact: contact)
         connect()
     }
 
@@ -57,10 +60,24 @@ final class World {
         trace?.note("the edge restarts", at: now)
         restarted = now
         let bindings = edge.core.bindings
-        edge = Edge(key: ~seed)
+        edge.windDown(from: now)
+        edge = Edge(key: ~seed, contact: contact)
         connect()
         for binding in bindings { edge.restore(binding, at: now) }
         referee.restart()
+    }
+
+    /// Takes note of who must let go of others when the run is over.
+    func enlist(_ one: any Entangled) { entangled.append(one) }
+
+    /// The run is over: what holds each other, and so would stay in memory, is taken apart. Not by weak references, of
+    /// which the leak checker knows nothing.
+    func letGo() {
+        queue.abandon()
+        for one in entangled { one.letGo() }
+        entangled = []
+        referee.letGo()
+        edge.windDown(from: now)
     }
 
     var now: Instant { queue.now }
@@ -75,7 +92,8 @@ final class World {
     /// The Contact that an agent writes: a phone of the ITSP stands behind its proxy.
     func contact(of agent: UserAgent, user: String) -> String {
         if agent.side == .inside { return "sip:\(user)@\(agent.address);line=\(agent.random.number(100...999))" }
-        return agent.recordsRoute ? "sip:\(user)@203.0.113.99:5080" : "sip:\(user)@\(agent.address)"
+        let phone = agent.address.ip.family == .v4 ? "203.0.113.99" : "[2001:db8::99]"
+        return agent.recordsRoute ? "sip:\(user)@\(phone):5080" : "sip:\(user)@\(agent.address)"
     }
 
     // MARK: The way of a message
@@ -181,6 +199,11 @@ final class World {
         }
         if end < .distantFuture { queue.move(to: end) }
     }
+}
+
+/// Who holds others that hold it.
+protocol Entangled: AnyObject {
+    func letGo()
 }
 
 /// What DNS says about a name: nothing at all when there is no delay.

@@ -75,6 +75,9 @@ int64_t CShims_raise_file_limit(void);
 /// How many datagrams the kernel dropped for want of room in the socket's receive buffer; -1 where it doesn't say.
 int64_t CShims_receive_drops(int descriptor);
 
+/// Octets of kernel memory that datagrams take which wait in the socket; -1 where it doesn't say.
+int64_t CShims_receive_waiting(int descriptor);
+
 /// Sets a buffer size (SO_RCVBUF or SO_SNDBUF): beyond the system's limit where the process may, else up to it.
 int CShims_set_buffer_size(int descriptor, int is_receive, int size);
 

@@ -13,13 +13,19 @@ final class Failover {
     var alternatives: ArraySlice<Forwarding.Alternative>
     /// No other target is tried from then on: nobody waits for the answer any longer.
     let deadline: Instant
-    /// The body as it was anchored for the last target, and for which family: another target of that family gets the
-    /// same.
-    var body: (octets: [UInt8]?, family: IPAddress.Family)?
+    /// The body as it was anchored for the targets of a family: another one of that family gets the same.
+    var bodies: [AnchoredBody] = []
     /// The connection that a request too large for UDP waits for.
     var opening: Flow?
     /// Whether it was tried to send the request by a stream because of its size.
     var hasTriedStream = false
+
+    struct AnchoredBody {
+        let family: IPAddress.Family
+        let octets: [UInt8]?
+        /// The relay session that it names.
+        let session: UInt64?
+    }
 
     /// How long it takes a good target to say anything: T1, when the request is repeated (RFC 3261 §17.1.1.2).
     static let doubt = Duration.milliseconds(500)

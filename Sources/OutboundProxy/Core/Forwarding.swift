@@ -48,6 +48,8 @@ struct Forwarding {
     var trunkSettings: TrunkSettings?
     /// The trunk by whose own port it leaves, where that has one (design §10: `source_port`).
     var port: String?
+    /// It calls for help: no limit holds it up.
+    var isEmergency = false
     /// The call that an in-dialog request belongs to.
     var call: Call?
 }

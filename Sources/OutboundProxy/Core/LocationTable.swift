@@ -27,7 +27,9 @@ struct LocationTable {
     /// The targets, where they were told a moment ago; otherwise `waiter` waits for them. nil when too many wait.
     mutating func look(up query: LocationQuery, for waiter: LocationWaiter, at now: Instant) -> Answer? {
         if let copy = copies[query], copy.until > now { return .targets(copy.targets) }
-        guard waiting < Self.maximumWaiting else { return nil }
+        guard waiting < Self.maximumWaiting || waiter.isEmergency && waiting < 2 * Self.maximumWaiting else {
+            return nil
+        }
         waiting += 1
         if let location = open[query] {
             location.waiters.append(waiter)
@@ -73,6 +75,10 @@ final class OpenLocation {
 enum LocationWaiter {
     case request(PendingRequest)
     case qualification(Qualification)
+
+    fileprivate var isEmergency: Bool {
+        if case .request(let request) = self { request.forwarding.isEmergency } else { false }
+    }
 }
 
 /// A request that has been admitted and routed, and has to be sent to its next hop.

@@ -16,7 +16,8 @@ public struct MediaFailure: Error, Hashable, Sendable {
 /// The proxy does not know how media is relayed and the relay does not know SIP; the driver joins the two.
 public protocol MediaAnchoring: AnyObject {
     /// A new relay session between the one who sent the first INVITE and the one it went to.
-    func open(caller: MediaPeer, callee: MediaPeer) -> UInt64
+    /// A call for help may use the ports that are kept for such.
+    func open(caller: MediaPeer, callee: MediaPeer, isEmergency: Bool) -> UInt64
     /// An offer crosses; `exchange` names it for the answer or the rollback.
     func offer(
         _ body: ArraySlice<UInt8>, session: UInt64, fromCaller: Bool, exchange: UInt64, sender: MediaPeer,

@@ -35,14 +35,18 @@ extension ProxyCore {
             identity: message.header(.from).map { Array(bytes[$0.value]) } ?? [],
             target: target(in: message) ?? [], routes: message.values(.recordRoute).map { Array(bytes[$0]) },
             isRouteKnown: !message.isInDialog, cSeq: message.cSeq.number, flow: arrival.flow)
+        // Of a call that a restart made us forget nobody knows how far the other party's numbers have come.
+        let calleeCSeq: UInt32 = message.isInDialog ? 1 << 30 : 0
         let callee = Call.Party(
             identity: message.header(.to).map { Array(bytes[$0.value]) } ?? [],
-            routes: request.forwarding.routes.beyond.map { Array(bytes[$0]) }, flow: flow)
+            routes: request.forwarding.routes.beyond.map { Array(bytes[$0]) }, cSeq: calleeCSeq, flow: flow)
         let call = Call(
             serial: request.server?.serial ?? 0, callID: Array(bytes[message.callID]),
             callerTag: Array(bytes[message.dialogFromTag]),
             caller: caller, callee: callee, origin: arrival.side, destination: request.forwarding.egress,
             trunk: request.forwarding.trunk, now: arrival.now, deadline: arrival.now + settings.callDuration)
+        call.isEmergency = request.forwarding.isEmergency
+        if let server = request.server { swap(&call.place, &server.place) }
         if let toTag = message.toTag { _ = call.fork(bytes[toTag]) }
         calls.add(call)
         schedule(call, at: arrival.now)
@@ -92,16 +96,19 @@ extension ProxyCore {
         let beyond = routesBeyond(response)
         if !beyond.isEmpty { call.callee.routes = beyond }
         counters.callsAnswered += 1
+        noteAnswer(of: call, at: now)
         let outside = call[.outside].flow.peer.ip
         call.countedPeer = outside
         callPeers[outside, default: 0] += 1
         if let session = call.session { media.confirm(session: session, fork: UInt32(clamping: fork)) }
+        for session in call.takeOthers() { close(session) }
     }
 
     /// The call is over: its media goes, and the books are closed.
     func end(_ call: Call, _ verdict: String, at now: Instant) {
         guard call.state != .ended else { return }
         if let peer = call.countedPeer { forgetPeer(peer) } else { counters.callsFailed += 1 }
+        giveBack(&call.place, at: now)
         call.state = .ended
         call.verdict = verdict
         calls.remove(call)
@@ -109,7 +116,11 @@ extension ProxyCore {
         // Its transactions hold the call for another 32 s: only the shell.
         call.caller = Call.Party(flow: call.caller.flow)
         call.callee = Call.Party(flow: call.callee.flow)
-        guard let session = call.session else { return }
+        for session in call.takeOthers() { close(session) }
+        if let session = call.session { close(session) }
+    }
+
+    private func close(_ session: UInt64) {
         callsBySession[session] = nil
         media.close(session: session)
     }
@@ -226,7 +237,7 @@ extension ProxyCore {
 
     private func session(of call: Call, caller: MediaPeer, callee: MediaPeer) -> UInt64 {
         if let session = call.session { return session }
-        let session = media.open(caller: caller, callee: callee)
+        let session = media.open(caller: caller, callee: callee, isEmergency: call.isEmergency)
         call.session = session
         callsBySession[session] = call
         if call.state == .confirmed { media.confirm(session: session, fork: UInt32(clamping: call.confirmedFork ?? 0)) }

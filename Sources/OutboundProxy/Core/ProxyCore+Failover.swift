@@ -15,7 +15,7 @@ extension ProxyCore {
     /// No target is left: the best response goes up, else one of ours (design §5).
     func exhausted(_ server: ServerTransaction, _ failure: Failure, at now: Instant) {
         guard !server.isFinal else { return }
-        if let best = server.best, let flow = server.branches.last?.flow {
+        if let best = server.best, let flow = server.branches.last?.flow, !isOutdone(best, by: failure, server) {
             return forward(best, of: server, from: flow, at: now)
         }
         if server.isCancelled, server.method == .invite { return respond(server, 487, "Request Terminated", at: now) }
@@ -31,6 +31,13 @@ extension ProxyCore {
         case .timeout where server.method == .invite: respond(server, 408, "Request Timeout", at: now)
         case .timeout: giveUp(server, at: now)
         }
+    }
+
+    /// An INVITE that timed out counts as answered by 408, which is of a better class than a 5xx (RFC 3261 §16.7 step 6,
+    /// §16.8).
+    private func isOutdone(_ best: Message, by failure: Failure, _ server: ServerTransaction) -> Bool {
+        guard case .timeout = failure else { return false }
+        return server.method == .invite && !server.isCancelled && (500..<600).contains(best.status)
     }
 
     /// A target has said nothing so far and there is another: new requests go there first, and in the end this one, too.
@@ -89,8 +96,15 @@ extension ProxyCore {
 
     /// Whether the offer that the target got is still the one that is anchored.
     private func isAnchored(_ client: ClientTransaction, _ server: ServerTransaction) -> Bool {
-        guard server.offer == .inRequest, let body = server.failover?.body else { return true }
-        return body.family == client.flow.peer.ip.family
+        guard server.offer == .inRequest, let bodies = server.failover?.bodies, !bodies.isEmpty else { return true }
+        return bodies.contains { $0.family == client.flow.peer.ip.family }
+    }
+
+    /// The response is about the offer that its sender got.
+    func resumeOffer(of server: ServerTransaction, to flow: Flow) {
+        guard let bodies = server.failover?.bodies, bodies.count > 1 else { return }
+        let body = bodies.first { $0.family == flow.peer.ip.family }
+        if let session = body?.session { server.call?.resume(session) }
     }
 
     // MARK: Health
@@ -108,8 +122,11 @@ extension ProxyCore {
     func noteFailure(
         _ flow: Flow, for pause: Duration? = nil, since start: Instant? = nil, at now: Instant
     ) -> Bool {
-        guard let target = target(of: flow), let until = health.failed(target, for: pause, since: start, at: now)
-        else {
+        guard let target = target(of: flow) else { return false }
+        let wasDown = health.isDown(target)
+        guard let until = health.failed(target, for: pause, since: start, at: now) else { return false }
+        if wasDown {
+            outputs.append(.directory(.health(target, .down(until: until))))
             return false
         }
         publish(target, .down(until: until))

@@ -97,9 +97,9 @@ extension ProxyCore {
         return value + Array(";tag=".utf8) + message.bytes[tag]
     }
 
-    /// A call that has just begun keeps how each party is known on the other side.
+    /// The call that the request begins keeps how each party is known on the other side: as its last target knows it.
     private func note(_ crossing: Crossing, _ request: PendingRequest) {
-        guard let server = request.server, let call = server.call, call.isNew else { return }
+        guard let server = request.server, let call = server.call, server.serial == call.serial else { return }
         call.isNew = false
         let message = request.arrival.message
         call.beganInside = crossing.beganInside

@@ -42,39 +42,24 @@ extension ProxyCore {
         case .answerStranger(let status, let reason): answerStranger(arrival, status, reason)
         case .forward(let forwarding):
             if isLooping(arrival.message) { return answer(arrival, 482, "Loop Detected", []) }
-            guard !isOverloaded(by: arrival.message) else {
-                counters.overloaded += 1
-                return answer(arrival, 503, "Overloaded", Self.retryLater)
-            }
-            forward(arrival, forwarding)
+            admit(arrival, forwarding)
         }
     }
-
-    /// New calls and requests are refused first: what belongs to a dialog has a reserve (security 30).
-    private func isOverloaded(by request: Message) -> Bool {
-        let limit = settings.maximumTransactions
-        let octets = settings.maximumOctets
-        if request.isInDialog {
-            return transactions.count >= limit + limit / 8 || transactions.octets >= octets + octets / 8
-        }
-        return transactions.count >= limit || transactions.octets >= octets
-            || request.method == .invite && calls.count(callID: request.bytes[request.callID]) >= Self.callsPerCallID
-            || request.method == .invite && calls.count >= settings.maximumCalls
-    }
-
-    /// More INVITEs of one Call-ID than any forking makes: looking for a call among them would take ever longer.
-    private static let callsPerCallID = 64
 
     static let retryLater = Array("Retry-After: 10\r\n".utf8)
 
     /// Answers without keeping state: the tag is made from the request, so a retransmission gets the same answer.
-    func answer(_ arrival: Arrival, _ status: Int, _ reason: String, _ extra: [UInt8]) {
+    func answer(
+        _ arrival: Arrival, _ status: Int, _ reason: String, _ extra: [UInt8], label: String? = nil, trunk: String = ""
+    ) {
         let message = arrival.message
         guard message.method != .ack else { return }
         let tag = transactions.tag(for: message)
         let response = LocalResponse.build(
             status, reason, to: message, from: arrival.flow.peer, tag: tag, callID: arrival.outerCallID, extra: extra)
-        if status >= 300 { refused(message, status, reason) }
+        if status >= 300 {
+            refused(message, on: arrival.flow, status, reason, label: label, trunk: trunk)
+        }
         reply(response, to: arrival)
     }
 
@@ -92,20 +77,29 @@ extension ProxyCore {
         reply(response, to: arrival)
     }
 
-    private func reply(_ response: [UInt8], to arrival: Arrival) {
+    func reply(_ response: [UInt8], to arrival: Arrival) {
         var flow = arrival.flow
         flow.peer = ViaSource.replyAddress(
             of: arrival.message, from: arrival.flow.peer, over: arrival.listener.transport)
         send(response, on: flow)
     }
 
-    func refused(_ message: Message, _ status: Int, _ reason: String) {
+    /// A request was refused by us: it is counted, and told unless the end of its call tells it.
+    func refused(
+        _ message: Message, on flow: Flow, _ status: Int, _ reason: String, label: String? = nil, trunk: String = "",
+        isTold: Bool = true
+    ) {
         counters.refused += 1
+        let label = label ?? "\(status) \(reason)"
+        refusals.add(label)
+        guard isTold, let side = identities[flow.listener]?.side else { return }
         outputs.append(
             .event(
                 .refused(
-                    callID: message.bytes.text(message.callID), method: message.bytes.text(message.methodRange),
-                    from: message.text(.from) ?? "", status: status, reason: reason)))
+                    RefusedRequest(
+                        callID: message.bytes.text(message.callID), method: message.bytes.text(message.methodRange),
+                        from: message.text(.from) ?? "", to: message.text(.to) ?? "", source: flow.peer, side: side,
+                        trunk: trunk, status: status, reason: reason, label: label))))
     }
 
     /// RFC 3261 §16.3 step 4: a Via of ours whose branch holds the hash of this very request.
@@ -181,13 +175,14 @@ extension ProxyCore {
 
     // MARK: Forwarding
 
-    func forward(_ arrival: Arrival, _ forwarding: Forwarding) {
+    func forward(_ arrival: Arrival, _ forwarding: Forwarding, _ place: CallPlace? = nil) {
         let message = arrival.message
         let key = TransactionKey(serverOf: message)
         // Somebody else's branch, seen on the way: its transaction stays.
         guard transactions.server(key) == nil else {
             counters.droppedStray += 1
-            return
+            var place = place
+            return giveBack(&place, at: arrival.now)
         }
         let server = ServerTransaction(
             key: key, serial: transactions.nextSerial(), request: message,
@@ -202,6 +197,7 @@ extension ProxyCore {
         server.outerCallID = arrival.outerCallID
         let hiding = forwarding.trunkSettings?.hiding ?? HidingSettings()
         if hiding.isOn, arrival.side != forwarding.egress { server.hiding = hiding }
+        server.place = place
         transactions.add(server)
         keepSweeping(from: arrival.now)
         schedule(server)

@@ -122,6 +122,8 @@ extension ProxyCore {
         // RFC 4320 §4.2: a 408 to anything but INVITE is as good as no response.
         if response.status == 408, server.method != .invite { return giveUp(server, at: now) }
         guard server.sendResponse(status: response.status, at: now) == .send else { return }
+        if server.ingress == .outside, server.egress == .inside { noteCredentials(response, of: server, at: now) }
+        resumeOffer(of: server, to: flow)
         relate(response, of: server, from: flow, at: now)
         var edits = MessageEdits()
         edits.truncate(at: response.body.upperBound)
@@ -175,6 +177,8 @@ extension ProxyCore {
         server.lastResponse = server.method == .invite && (200..<300).contains(status) ? nil : bytes
         schedule(server)
         guard status >= 200 else { return }
+        // What never became a call of ours, or has its own place.
+        if server.place != nil { giveBack(&server.place, isChallenged: status == 401 || status == 407, at: now) }
         server.best = nil
         server.request = nil
         // Who accepted the INVITE repeats its 2xx (RFC 3261 §13.3.1.4).
@@ -206,8 +210,13 @@ extension ProxyCore {
     func respond(_ server: ServerTransaction, _ status: Int, _ reason: String, extra: [UInt8] = [], at now: Instant) {
         guard let request = server.request, server.sendResponse(status: status, at: now) == .send else { return }
         let tag = status > 100 ? transactions.tag(for: request) : nil
-        let bytes = LocalResponse.build(status, reason, to: request, from: server.flow.peer, tag: tag, callID: server.outerCallID, extra: extra)
-        if status >= 300 { refused(request, status, reason) }
+        let bytes = LocalResponse.build(
+            status, reason, to: request, from: server.flow.peer, tag: tag, callID: server.outerCallID, extra: extra)
+        if status >= 300 {
+            let call = server.call
+            let isTold = call == nil || server.serial != call?.serial || call?.state != .early
+            refused(request, on: server.flow, status, reason, trunk: server.trunk, isTold: isTold)
+        }
         deliver(bytes, status: status, of: server, at: now)
         if status >= 300 { failed(server, status: status, reason: reason, at: now) }
     }
@@ -216,6 +225,8 @@ extension ProxyCore {
     func failed(_ server: ServerTransaction, status: Int, reason: String, at now: Instant) {
         guard let call = server.call else { return }
         if server.serial == call.serial, call.state == .early {
+            failures.add(StatusName.text(status))
+            giveBack(&call.place, isChallenged: status == 401 || status == 407, at: now)
             end(call, "\(status) \(reason)", at: now)
         } else if call.state != .ended, server.offer != .none, let session = call.session {
             media.rollback(session: session, exchange: server.serial)

@@ -292,7 +292,7 @@ extension ProxyCore {
     func isInside(_ address: IPAddress) -> Bool { inside.contains(address) }
 
     private func refusal(of message: Message, _ routes: RouteProcessing) -> Verdict? {
-        if let refusal = RequestValidation.refusal(of: message) {
+        if let refusal = RequestValidation.refusal(of: message, emergency: settings.emergencyNumbers) {
             return .answer(status: refusal.status, reason: refusal.reason, extra: refusal.extra)
         }
         return routes.isMalformed ? .refuse(400, "Malformed Route") : nil

@@ -62,19 +62,28 @@ extension ProxyCore {
         schedule(client)
     }
 
-    /// The body for the target: another target of the same family gets the same, another family an offer of its own.
+    /// The body for the target: another target of the same family gets the same, another family an offer of its own. That
+    /// of a new call has a relay session of its own, since a target that was left may still answer what it was offered.
     private func body(of request: PendingRequest, to flow: Flow, at now: Instant) throws(MediaFailure) -> [UInt8]? {
         let family = flow.peer.ip.family
         guard let server = request.server, let failover = server.failover else {
             return try anchored(request, to: flow.peer, family: family, at: now)
         }
-        if let body = failover.body {
-            if body.family == family || server.offer != .inRequest { return body.octets }
-            if let session = server.call?.session { media.rollback(session: session, exchange: server.serial) }
-            failover.body = nil
+        if let known = failover.bodies.first(where: { $0.family == family || server.offer != .inRequest }) {
+            if let session = known.session { server.call?.resume(session) }
+            return known.octets
+        }
+        if !failover.bodies.isEmpty, let call = server.call {
+            if call.serial == server.serial {
+                call.setAside()
+            } else if let session = call.session {
+                media.rollback(session: session, exchange: server.serial)
+                failover.bodies = []
+            }
         }
         let octets = try anchored(request, to: flow.peer, family: family, at: now)
-        failover.body = (octets, family)
+        failover.bodies.append(
+            Failover.AnchoredBody(family: family, octets: octets, session: server.call?.session))
         return octets
     }
 

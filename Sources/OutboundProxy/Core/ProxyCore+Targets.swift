@@ -78,7 +78,7 @@ extension ProxyCore {
     /// Who asked for the credentials that the request has, who is in its dialog, or who has its account's registration.
     private func preferred(_ request: PendingRequest, callID: UInt64, at now: Instant) -> Target? {
         let message = request.arrival.message
-        if message.has(.authorization) || message.has(.proxyAuthorization),
+        if message.hasCredentials,
             let challenger = challenges.challenger(callID: callID, method: message.method, at: now)
         {
             return challenger
@@ -107,7 +107,12 @@ extension ProxyCore {
         if !health.isWell {
             // An ACK has no answer that could tell.
             let isQuestion = request.server != nil
-            let usable = targets.firstIndex { isQuestion ? health.isUsable($0, at: now) : !health.isDown($0) }
+            // Credentials are good for who asked for them, and that was alive a moment ago.
+            let isAnswer = request.arrival.message.hasCredentials
+            let usable = targets.firstIndex { target in
+                isQuestion
+                    ? health.isUsable(target, ignoringDoubts: isAnswer, at: now) : !health.isDown(target)
+            }
             if usable == nil, postpone(request, at: now) { return }
             if let best = usable ?? targets.firstIndex(where: { !health.isDown($0) }) {
                 let first = targets.remove(at: best)
@@ -194,4 +199,9 @@ extension ProxyCore {
         if real.isLoopback { return !listener.local.ip.isLoopback }
         return real.isUnspecified || real.isMulticast
     }
+}
+
+extension Message {
+    /// Whether it answers a challenge.
+    fileprivate var hasCredentials: Bool { has(.authorization) || has(.proxyAuthorization) }
 }

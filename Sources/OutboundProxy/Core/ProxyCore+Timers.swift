@@ -10,7 +10,8 @@ extension ProxyCore {
         case .none: break
         case .sendTrying:
             if let request = server.request {
-                let bytes = LocalResponse.build(100, "Trying", to: request, from: server.flow.peer, tag: nil)
+                let bytes = LocalResponse.build(
+                    100, "Trying", to: request, from: server.flow.peer, tag: nil, callID: server.outerCallID)
                 server.lastResponse = bytes
                 send(bytes, on: server.replyFlow)
             }
@@ -21,6 +22,7 @@ extension ProxyCore {
             server.failover = nil
             server.lastResponse = nil
             server.call = nil
+            giveBack(&server.place, at: now)
             return
         }
         schedule(server)

@@ -29,6 +29,16 @@ public final class ProxyCore {
     var outputs: [ProxyOutput] = []
     private var timers = DeadlineQueue<TimedObject>()
     private var strangers: SourceBudget
+    /// Requests that we refused, by reason, and calls that came to nothing, by the answer they got.
+    public internal(set) var refusals = ReasonCounts()
+    public internal(set) var failures = ReasonCounts()
+    var refusedINVITEs = RefusedINVITEs()
+    /// The share of new requests that is refused at the moment (see ``setPressure(_:)``).
+    public internal(set) var pressure = 0.0
+    /// What is owed to the share of requests that are refused.
+    var shedding = 0.0
+    var bans: Bans
+    var nonces: RelayedNonces
     var strangerAnswers: SourceBudget
     /// Sweeps in which memory is still given back. One isn't enough: the last timers and ended calls of a rush go within
     /// a minute of it, and each keeps a page until then.
@@ -67,6 +77,8 @@ public final class ProxyCore {
         directory = Directory(trunks: settings.trunks)
         strangers = SourceBudget(rate: settings.strangerRate, burst: settings.strangerRate, hash: hash)
         strangerAnswers = SourceBudget(rate: 1, burst: 1, hash: hash)
+        bans = Bans(hash: hash)
+        nonces = RelayedNonces(hash: hash)
     }
 
     deinit { transactions.disband() }
@@ -129,6 +141,7 @@ public final class ProxyCore {
         locations.sweep(at: now)
         health.sweep(at: now)
         challenges.sweep(at: now)
+        bans.sweep(at: now)
         if transactions.shrink() { shrinksLeft = Self.shrinksAfterRush }
         if shrinksLeft > 0 {
             shrinksLeft -= 1
@@ -139,7 +152,7 @@ public final class ProxyCore {
             outputs.append(.shrunk)
         }
         isSweeping = false
-        if !timers.isEmpty || !directory.isEmpty || transactions.count > 0 || shrinksLeft > 0 {
+        if !timers.isEmpty || !directory.isEmpty || transactions.count > 0 || shrinksLeft > 0 || !bans.isEmpty {
             keepSweeping(from: now)
         }
     }
@@ -168,6 +181,8 @@ public final class ProxyCore {
     public func apply(_ update: DirectoryUpdate) {
         if case .health(let target, let state) = update {
             if case .down(let until) = state { health.set(target, until) } else { health.set(target, nil) }
+        } else if case .ban(let source, let account, let until) = update {
+            bans.ban(source, account, until: until)
         } else {
             directory.apply(update)
         }

@@ -27,7 +27,9 @@ public enum ProxyEvent: Sendable {
     /// counted.
     case large(callID: String, method: String, octets: Int, target: Target)
     /// A request was refused or a call failed: why.
-    case refused(callID: String, method: String, from: String, status: Int, reason: String)
+    case refused(RefusedRequest)
+    /// A source has sent wrong credentials too often and is not listened to for a while.
+    case banned(source: IPAddress, account: String, until: Instant)
 }
 
 /// One call, as status pages show it.
@@ -47,6 +49,37 @@ public struct CallSummary: Hashable, Sendable {
     public var session: UInt64?
     /// How it ended.
     public var verdict: String
+
+    public init(
+        callID: String, from: String, to: String, trunk: String, origin: Side, state: State, startedAt: Instant,
+        answeredAt: Instant? = nil, session: UInt64? = nil, verdict: String
+    ) {
+        self.callID = callID
+        self.from = from
+        self.to = to
+        self.trunk = trunk
+        self.origin = origin
+        self.state = state
+        self.startedAt = startedAt
+        self.answeredAt = answeredAt
+        self.session = session
+        self.verdict = verdict
+    }
+}
+
+/// A request that we refused.
+public struct RefusedRequest: Hashable, Sendable {
+    public let callID: String
+    public let method: String
+    public let from: String
+    public let to: String
+    public let source: SocketAddress
+    public let side: Side
+    public let trunk: String
+    public let status: Int
+    public let reason: String
+    /// The reason in counters: one of few.
+    public let label: String
 }
 
 /// How often things happened. Names of fields are names of metrics.
@@ -69,6 +102,10 @@ public struct ProxyCounters: Hashable, Sendable {
     public var droppedOverBudget: UInt64 = 0
     public var refused: UInt64 = 0
     public var overloaded: UInt64 = 0
+    /// New requests refused because the shard was too busy.
+    public var shed: UInt64 = 0
+    public var bans: UInt64 = 0
+    public var droppedBanned: UInt64 = 0
     public var timeouts: UInt64 = 0
     public var transportErrors: UInt64 = 0
     public var largeMessages: UInt64 = 0

@@ -141,6 +141,10 @@ public struct ProxySettings: Sendable {
     public var maximumOctets = 512 << 20
     /// Whether messages with that Call-ID come to this shard: for requests of our own that belong to no call.
     public var ownsCallID: @Sendable ([UInt8]) -> Bool = { _ in true }
+    /// What reaches help.
+    public var emergencyNumbers = EmergencyNumbers()
+    /// The limits on calls, the same for all shards; nil: there are none.
+    public var admission: (any CallAdmission)?
     /// Requests a second from one source that is neither inside nor a trunk.
     public var strangerRate: Int
 

@@ -59,6 +59,8 @@ final class Call {
     var state = State.early
     /// The relay session, from the first offer on.
     var session: UInt64?
+    /// Those of the offers that targets of another family got, until one of them has answered.
+    private var otherSessions: [UInt64] = []
     /// The last offer that came in a response: PRACK or ACK brings its answer (RFC 3261 §13.2.1, RFC 3262 §5).
     var lateOffer: LateOffer?
     /// The outside address that counts as the peer of a call, from the answer to the end.
@@ -70,6 +72,10 @@ final class Call {
     /// The BYEs of ours that are not answered yet.
     var openBYEs = 0
     var verdict = ""
+    /// Its place in the budgets, where there are any (see ``CallBudget``).
+    var place: CallPlace?
+    /// Somebody calls for help.
+    var isEmergency = false
 
     init(
         serial: UInt64, callID: [UInt8], callerTag: [UInt8], caller: Party, callee: Party, origin: Side,
@@ -93,6 +99,26 @@ final class Call {
         if let index = calleeTags.firstIndex(where: { $0.elementsEqual(tag) }) { return index }
         if calleeTags.count < Self.maximumForks { calleeTags.append(Array(tag)) }
         return calleeTags.count - 1
+    }
+
+    /// The next offer gets a relay session of its own.
+    func setAside() {
+        if let session { otherSessions.append(session) }
+        session = nil
+    }
+
+    /// That session counts again.
+    func resume(_ known: UInt64) {
+        guard let index = otherSessions.firstIndex(of: known) else { return }
+        otherSessions.remove(at: index)
+        setAside()
+        session = known
+    }
+
+    /// The sessions that nobody will answer any more.
+    func takeOthers() -> [UInt64] {
+        defer { otherSessions = [] }
+        return otherSessions
     }
 
     /// Whether a request with these tags is from the caller (true), from the callee (false), or not of this call.

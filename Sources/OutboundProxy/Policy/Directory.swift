@@ -41,6 +41,8 @@ public enum DirectoryUpdate: Hashable, Sendable {
     case learn(domain: String, address: IPAddress, until: Instant)
     /// What the domain of a trunk, configured or learned, resolves to.
     case resolved(domain: String, addresses: [IPAddress])
+    /// A source is not listened to for an account.
+    case ban(source: IPAddress, account: String, until: Instant)
     /// A target went down or is back.
     case health(Target, TargetState)
 }
@@ -76,7 +78,7 @@ struct Directory {
             answered[domain, default: [:]][address] = max(answered[domain]?[address] ?? .zero, until)
             learned[address, default: []].insert(domain)
         case .resolved(let domain, let addresses): resolve(domain, to: addresses)
-        case .health: break
+        case .health, .ban: break
         }
     }
 

@@ -15,7 +15,7 @@ enum RequestValidation {
     private static let maximumURI = 2048
 
     /// nil when the request may go on.
-    static func refusal(of request: Message) -> Refusal? {
+    static func refusal(of request: Message, emergency: EmergencyNumbers? = nil) -> Refusal? {
         if let defect = request.defect { return Refusal(status: defect.status, reason: defect.reason) }
         if request.requestURI.count > maximumURI { return Refusal(status: 414, reason: "Request-URI Too Long") }
         guard let uri = URI(request.requestURI, in: request.bytes) else {
@@ -24,7 +24,9 @@ enum RequestValidation {
         // They may not go on (RFC 3261 §19.1.5, RFC 4475 §3.1.2.11).
         if !uri.headers.isEmpty { return Refusal(status: 400, reason: "Header Fields In Request-URI") }
         if hasMalformedContact(request) { return Refusal(status: 400, reason: "Malformed Contact") }
-        if uri.scheme == .other { return Refusal(status: 416, reason: "Unsupported URI Scheme") }
+        if uri.scheme == .other, emergency?.contains(request.requestURI, in: request.bytes) != true {
+            return Refusal(status: 416, reason: "Unsupported URI Scheme")
+        }
         if request.maxForwards == 0, request.method != .options || request.isInDialog {
             return Refusal(status: 483, reason: "Too Many Hops")
         }

@@ -56,10 +56,10 @@ struct TargetHealth {
 
     func isDown(_ target: Target) -> Bool { downs > 0 && entries[target]?.downUntil != nil }
 
-    /// Whether a request should go there before others: it is neither doubted nor down, or this request is the one that
-    /// tries it.
-    mutating func isUsable(_ target: Target, at now: Instant) -> Bool {
-        if let end = doubts[target], end > now { return false }
+    /// Whether a request should go there before others: it is neither down nor, unless that does not matter, doubted; or
+    /// this request is the one that tries it.
+    mutating func isUsable(_ target: Target, ignoringDoubts: Bool = false, at now: Instant) -> Bool {
+        if !ignoringDoubts, let end = doubts[target], end > now { return false }
         guard downs > 0, var entry = entries[target], let until = entry.downUntil else { return true }
         guard until <= now else { return false }
         entry.interval = min(entry.interval * 2, Self.longestInterval)
@@ -107,14 +107,17 @@ struct TargetHealth {
     /// It has answered something.
     mutating func trust(_ target: Target) { doubts[target] = nil }
 
-    /// It did not answer what was sent at `start`, can't be reached, or wants to be left alone for a while: until when it
-    /// is down, where that is news. One that has answered something else in the meantime isn't.
+    /// It did not answer what was sent at `start`, can't be reached, or wants to be left alone for a while (RFC 3261
+    /// §21.5.4): until when it is down, where that is news. One that has answered something else in the meantime isn't.
+    /// What fails later than it did first counts as much, or one that asked for a short pause and then died would be
+    /// tried first after that pause.
     mutating func failed(
         _ target: Target, for pause: Duration? = nil, since start: Instant? = nil, at now: Instant
     ) -> Instant? {
-        guard entries[target]?.downUntil == nil else { return nil }
         if let start, hasAnswered(target, since: start) { return nil }
         let until = now + min(max(pause ?? Self.firstInterval, .seconds(1)), Self.longestPause)
+        // Many requests may fail at once.
+        if let known = entries[target]?.downUntil, until < known + .seconds(1) { return nil }
         return set(target, until) ? until : nil
     }
 

@@ -47,6 +47,8 @@ final class ServerTransaction {
     var senderFields: SenderFields?
     /// The trunk that the request goes to or comes from.
     var trunk: String
+    /// The place in the budgets of the call that it begins, until there is a call.
+    var place: CallPlace?
     /// The octets that it and its branches keep, about: what bounds memory when requests are large.
     var weight: Int
     /// When the timer queue will look at it; later than its own deadline only for a moment.

@@ -11,6 +11,11 @@ final class DatagramTransport {
         truncated + UInt64(sockets.compactMap { $0?.receiveDrops }.reduce(0, +))
     }
 
+    /// Datagrams that wait in the sockets, about.
+    var waiting: Int { sockets.reduce(0) { $0 + ($1?.waiting ?? 0) } }
+    /// Datagrams read since start.
+    private(set) var datagrams: UInt64 = 0
+
     private let logger: Logger
     private unowned let client: any TransportClient
     /// By the listener's index; nil for those of other transports.
@@ -70,6 +75,7 @@ final class DatagramTransport {
     private func read(_ socket: UDPSocket, _ listener: ListenerID) {
         for _ in 0..<4 {
             guard let count = try? batch.receive(from: socket), count > 0 else { break }
+            datagrams &+= UInt64(count)
             for slot in 0..<count { receive(slot, listener) }
             if count < batch.capacity { break }
         }

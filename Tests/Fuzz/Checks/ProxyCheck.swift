@@ -100,7 +100,7 @@ private final class BodyRelay: MediaAnchoring {
 
     var isEmpty: Bool { open.isEmpty }
 
-    func open(caller: MediaPeer, callee: MediaPeer) -> UInt64 {
+    func open(caller: MediaPeer, callee: MediaPeer, isEmergency: Bool) -> UInt64 {
         next += 1
         open.insert(next)
         return next

@@ -1,0 +1,115 @@
+import NetworkTypes
+import SIP
+import Testing
+
+@testable import OutboundProxy
+
+/// One admission policy for all methods, whoever invented them, and memory that no stranger can fill (security 27, 29,
+/// 31).
+@Suite struct AdmissionTests {
+    private static let uris = [
+        "sip:911@203.0.113.1", "sip:1000@203.0.113.1", "sip:203.0.113.1", "sip:1000@203.0.113.1;%", "sip:%@203.0.113.1",
+        "sip:1000@192.168.0.2", "sip:192.168.0.1", "sip:x@evil.example", "sip:x@203.0.113.77", "tel:911",
+        "urn:service:sos", "sip:911@evil.example", "sips:911@203.0.113.1", "sip:x@203.0.113.1;maddr=192.168.0.2",
+    ]
+    private static let routes = [
+        "", "<sip:203.0.113.1;lr>", "<sip:192.168.0.1;lr>", "<sip:203.0.113.1;lr>, <sip:192.168.0.2;lr>",
+        "<sip:203.0.113.1;lr;%>, <sip:evil.example;lr>", "<sip:203.0.113.77;lr>",
+    ]
+
+    /// Tokens of nobody: invented, cut, and a real one with one octet changed.
+    private func forged(from contact: String) -> [String] {
+        let parts = contact.replacing(">", with: "").split(separator: ";").map(String.init)
+        guard let token = parts.first(where: { $0.contains("=") && $0.count > 20 }) else { return [] }
+        var changed = Array(token)
+        changed[changed.count - 3] = changed[changed.count - 3] == "A" ? "B" : "A"
+        return [String(changed), String(token.dropLast(5)), token.prefix(4) + String(repeating: "A", count: 60)]
+    }
+
+    @Test(arguments: StrangerTests.methods + ["XYZZY"], [TransportProtocol.udp, .tcp])
+    func `a stranger gets nothing inside and nothing out (security 27)`(method: String, transport: TransportProtocol)
+        throws
+    {
+        let proxy = ProxyHarness { $0.listeners += ProxyHarness.streams }
+        let contact = try proxy.register().request.uri(.contact)
+        let tokens = forged(from: contact)
+        #expect(tokens.count == 3)
+        let before = proxy.core.transactionCount
+        var number = 0
+        for uri in Self.uris {
+            for route in Self.routes {
+                for toTag in ["", ";tag=x"] {
+                    number += 1
+                    if number % 40 == 0 { proxy.advance(.milliseconds(1100)) }
+                    let token = tokens[number % tokens.count]
+                    let text = CallTexts.request(
+                        "\(method) \(uri.replacing("%", with: token)) SIP/2.0",
+                        """
+                        Via: SIP/2.0/UDP 198.51.100.66:5060;rport;branch=z9hG4bKa\(number)
+                        \(route.isEmpty ? "" : "Route: " + route.replacing("%", with: token))
+                        From: <sip:1000@203.0.113.10>;tag=a
+                        To: <sip:911@203.0.113.1>\(toTag)
+                        Call-ID: a\(number)
+                        CSeq: 1 \(method)
+                        Contact: <sip:a@198.51.100.66>
+                        Max-Forwards: 70
+                        """, method == "INVITE" ? CallTexts.sdpOutside : nil)
+                    for sent in proxy.receive(text, on: .outside, from: ProxyHarness.stranger, by: transport) {
+                        #expect(!sent.isRequest && sent.side == .outside && sent.to == ProxyHarness.stranger, "\(text)")
+                        #expect([200, 403, 404].contains(sent.status), "\(text)")
+                        #expect(sent.status != 200 || method == "OPTIONS")
+                    }
+                }
+            }
+        }
+        #expect(proxy.core.transactionCount <= before && proxy.core.callCount == 0 && proxy.media.open.isEmpty)
+        #expect(proxy.resolving.isEmpty && proxy.opening.isEmpty)
+    }
+
+    @Test func `200,000 invented sources leave nothing behind (security 29, 31)`() throws {
+        let proxy = ProxyHarness { $0.strangerRate = 2 }
+        try proxy.register()
+        let (transactions, bindings) = (proxy.core.transactionCount, proxy.core.bindings.count)
+        let methods = StrangerTests.methods + (0..<50).map { "M\($0)" }
+        let texts = methods.map { method in
+            wire(
+                CallTexts.request(
+                    "\(method) sip:1000@203.0.113.1 SIP/2.0",
+                    """
+                    Via: SIP/2.0/UDP 198.51.100.66:5060;rport;branch=z9hG4bK\(method)
+                    From: <sip:\(method)@evil.example>;tag=a
+                    To: <sip:1000@203.0.113.1>
+                    Call-ID: \(method)
+                    CSeq: 1 \(method)
+                    Authorization: Digest username="x", nonce="y", response="z"
+                    Max-Forwards: 70
+                    """, nil))
+        }
+        var answers = 0
+        for number in 0..<200_000 {
+            if number % 1000 == 0 { proxy.advance(.milliseconds(20)) }
+            let source = SocketAddress(IPAddress(v4: 0x1000_0000 &+ UInt32(number) &* 2_654_435), 5060)
+            answers += proxy.receive(texts[number % texts.count], on: .outside, from: source).count
+        }
+        let core = proxy.core
+        #expect(core.transactionCount <= transactions && core.callCount == 0 && core.bindings.count == bindings)
+        #expect(core.callPeers.isEmpty && core.openings.isEmpty && core.bans.isEmpty && proxy.locating.isEmpty)
+        #expect(core.refusals.counts.count <= 2 && proxy.events.isEmpty)
+        #expect(
+            core.counters.droppedUnadmitted + core.counters.droppedStray + UInt64(answers) == 200_000
+                - core.counters.droppedOverBudget)
+        proxy.advance(.seconds(60))
+        #expect(
+            proxy.receive(CallTexts.inboundINVITE(uri: "sip:1000@203.0.113.1"), on: .outside).contains { $0.isRequest })
+    }
+
+    @Test func `reasons are few, whatever is refused (security 31)`() {
+        var counts = ReasonCounts()
+        for number in 0..<1000 { counts.add("reason \(number)") }
+        counts.add("reason 3")
+        #expect(counts.counts.count == 57 && counts.counts["reason 3"] == 2 && counts.counts["other"] == 944)
+        for status in 300...699 { counts.add(StatusName.text(status)) }
+        #expect(counts.counts.count == 57)
+        #expect(StatusName.text(486) == "486 Busy Here" && StatusName.text(499) == "4xx")
+    }
+}
