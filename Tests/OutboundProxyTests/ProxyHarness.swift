@@ -130,14 +130,13 @@ final class ProxyHarness {
     }
 
     private func note(_ bytes: [UInt8]) {
-        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\r\n") {
-            repeatable.insert(asItCame(String(line)))
-        }
+        for line in bytes.split(separator: 10) { repeatable.insert(asItCame(String(decoding: line, as: UTF8.self))) }
     }
 
-    /// The field's value without what a response adds: the real source in Via, a tag in To, the long name.
+    /// The field's value without what a response adds (the real source in Via, a tag in To, the long name) or leaves
+    /// out: white space around it.
     private func asItCame(_ line: String) -> String {
-        let value = line.drop { $0 != ":" }.dropFirst().trimmingPrefix { $0 == " " }
+        let value = String(line.drop { $0 != ":" }.dropFirst().filter { !$0.isWhitespace })
         return value.replacing(/;(received|rport)(=[^;,]*)?/, with: "").replacing(/;tag=[^;]*$/, with: "")
     }
 
