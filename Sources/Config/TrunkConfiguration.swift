@@ -29,6 +29,8 @@ public struct TrunkConfiguration: Hashable, Sendable {
     public var callsPerSecond: Int?
     /// Answered minutes a day (UTC) of calls that we place there.
     public var minutesPerDay: Int?
+    /// What becomes of its 3xx.
+    public var redirects = RedirectMode.pass
     /// How often we ask it whether it is there; nil: never.
     public var qualify: Duration?
     /// Whether it is kept from seeing the topology of the inside.
@@ -58,6 +60,14 @@ public struct TrunkConfiguration: Hashable, Sendable {
 
     /// What becomes of P-Asserted-Identity, either way (RFC 3325).
     public enum Identity: String, Hashable, Sendable, CaseIterable { case keep, remove }
+
+    /// Who goes where a 3xx says.
+    public enum RedirectMode: String, Hashable, Sendable, CaseIterable {
+        /// The PBX, if it wants to.
+        case pass
+        /// We do, outside only.
+        case follow
+    }
 
     public init(name: String, domain: String) {
         self.name = name

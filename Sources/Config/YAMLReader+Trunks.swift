@@ -50,6 +50,7 @@ extension YAMLReader {
         set(&trunk.transport, from: entries["transport"], Value.trunkTransport)
         set(&trunk.sourcePort, from: entries["source_port"]) { text throws(ValueError) in try Value.port(text) }
         set(&trunk.contact, from: entries["contact"], Value.word)
+        set(&trunk.redirects, from: entries["redirects"], Value.word)
         set(&trunk.qualify, from: entries["qualify"], Value.qualify)
         setHiding(&trunk, entries)
         set(&trunk.maxCalls, from: entries["max_calls"], Value.limit)
@@ -69,6 +70,5 @@ extension YAMLReader {
     /// The keys of which one value is built: naming it is right and changes nothing.
     private mutating func expectDefaults(_ entries: [String: Entry]) {
         expect(entries["srtp"], ["off", "no"], notBuilt: ["auto", "optional", "required"])
-        expect(entries["redirects"], ["pass"], notBuilt: ["follow"])
     }
 }

@@ -135,5 +135,6 @@ extension TrunkSettings {
             mediaNetworks: trunk.mediaNetworks, isNAT: trunk.isBehindNAT, trustsUDP: trunk.trustsUDP,
             pbxs: trunk.pbx.map(PBXSettings.init), contact: ContactMode(trunk.contact), transport: trunk.transport,
             qualify: trunk.qualify, hiding: HidingSettings(trunk))
+        redirects = trunk.redirects == .follow ? .follow : .pass
     }
 }

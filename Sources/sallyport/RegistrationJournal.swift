@@ -43,6 +43,20 @@ final class RegistrationJournal: Sendable {
         if records > alive.count { compact() }
     }
 
+    /// The bindings in the file at `path` that are alive, without touching it; none where it can't be read.
+    static func read(_ path: String, now: Instant) -> [DirectoryUpdate] {
+        guard let file = try? File(path, O_RDONLY), let text = try? file.contents(limit: 1 << 30),
+            let read = JournalFormat.records(in: text)
+        else { return [] }
+        var alive: [Key: Binding] = [:]
+        for record in read.records {
+            guard let (binding, expires) = decode(record, now: now) else { continue }
+            let left = expires - wallClock
+            alive[Key(binding)] = left > 0 ? binding.expiring(in: left, from: now) : nil
+        }
+        return alive.values.map { .bind($0) }
+    }
+
     /// Writes a change down, without waiting for the disk.
     func record(_ update: DirectoryUpdate, now: Instant) {
         switch update {

@@ -220,8 +220,9 @@ final class SignallingShard: TransportClient {
     }
 
     private func log(_ request: RefusedRequest) {
-        if request.method == "INVITE" { failedCalls.add(CallSummary(refused: request, at: loop.now)) }
         guard refusalLog.admits(request.label) else { return }
+        // A flood of one reason does not drive the others out of the list.
+        if request.isCall { failedCalls.add(CallSummary(refused: request, at: loop.now)) }
         logger.notice(
             "refused",
             metadata: [

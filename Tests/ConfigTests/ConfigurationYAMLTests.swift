@@ -82,7 +82,9 @@ struct ConfigurationYAMLTests {
         #expect(configuration.trunk(named: "a")?.trustsUDP == false)
         #expect(configuration.trunk(named: "a")?.domain == "a.example")
         #expect(configuration.trunk(named: "b")?.user == "1000")
-        let (b, c, d) = (configuration.trunk(named: "b"), configuration.trunk(named: "c"), configuration.trunk(named: "d"))
+        let (b, c, d) = (
+            configuration.trunk(named: "b"), configuration.trunk(named: "c"), configuration.trunk(named: "d")
+        )
         #expect(b?.hidesTopology == false && c?.hidesTopology == true && d?.hidesTopology == true)
         #expect(b?.hideCallID == .no && c?.hideCallID == .auto && d?.hideCallID == .yes)
         #expect(c?.identity == .keep && d?.identity == .remove && d?.fromDomain == "d.example" && c?.fromDomain == nil)

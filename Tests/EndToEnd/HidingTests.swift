@@ -30,7 +30,8 @@ struct HidingTests {
                 method, by: stage.itsp, to: stage.outside, uri: contact, from: "<sip:tone@\(stage.itsp.address.ip)>",
                 referTo: outer, callID: "\(method)-their-own", route: false)
             let into = try stage.pbx.expect(method)
-            #expect(into["Call-ID"] == "\(method)-their-own" && into.requestURI == "sip:s@\(stage.pbx.address);line=abc")
+            #expect(
+                into["Call-ID"] == "\(method)-their-own" && into.requestURI == "sip:s@\(stage.pbx.address);line=abc")
             #expect(method != "REFER" || into["Refer-To"] == inner)
             try stage.pbx.answer(
                 "202 Accepted", to: into, tag: "t",

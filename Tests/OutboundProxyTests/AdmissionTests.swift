@@ -103,6 +103,24 @@ import Testing
             proxy.receive(CallTexts.inboundINVITE(uri: "sip:1000@203.0.113.1"), on: .outside).contains { $0.isRequest })
     }
 
+    @Test(arguments: [(0.0, 5000), (0.5, 500)])
+    func `all strangers together take little time, and less when there is little`(pressure: Double, most: Int) throws {
+        let proxy = ProxyHarness()
+        _ = try proxy.callOut()
+        proxy.core.setPressure(pressure)
+        let text = wire(CallTexts.inboundINVITE(uri: "sip:1000@203.0.113.1", body: nil))
+        for number in 0..<8000 {
+            let source = SocketAddress(IPAddress(v4: 0x1000_0000 &+ UInt32(number) &* 2_654_435), 5060)
+            proxy.receive(text, on: .outside, from: source)
+        }
+        #expect(proxy.core.counters.droppedOverBudget >= UInt64(8000 - most))
+        // Those we know are not among them.
+        let known = wire(CallTexts.inboundINVITE(uri: "sip:1000@203.0.113.1", branch: "z9hG4bKk"))
+        let dropped = proxy.core.counters.droppedOverBudget
+        proxy.receive(known, on: .outside)
+        #expect(proxy.core.counters.droppedOverBudget == dropped)
+    }
+
     @Test func `reasons are few, whatever is refused (security 31)`() {
         var counts = ReasonCounts()
         for number in 0..<1000 { counts.add("reason \(number)") }

@@ -90,7 +90,8 @@ extension ProxyHarness {
                 contact: Self.pbxContact),
             itsp: Dialog(
                 side: .outside, source: Self.itsp, local: ok.header(.to), remote: invite.header(.from),
-                callID: invite.header(.callID), target: invite.uri(.contact), routes: invite.values(.recordRoute), cSeq: 100,
+                callID: invite.header(.callID), target: invite.uri(.contact), routes: invite.values(.recordRoute),
+                cSeq: 100,
                 contact: itspContact), invite: invite, ok: ok)
         guard acknowledges else { return call }
         let ack = receive(call.pbx.request("ACK", cSeq: 1, body: ackBody), on: .inside)

@@ -153,6 +153,13 @@ import Testing
         #expect(proxy.answer(200, to: second).statuses == [200])
     }
 
+    @Test func `the 487 that our own CANCEL has brought is nobody's answer`() throws {
+        let (first, second) = try failedOver()
+        #expect(proxy.answer(180, to: first, tag: "late").map(\.method) == [.cancel])
+        #expect(proxy.answer(487, to: first, tag: "late").map(\.method) == [.ack])
+        #expect(proxy.answer(500, to: second).inside.statuses == [500])
+    }
+
     @Test func `a late 2xx after another target's: ACK and BYE from us, once`() throws {
         let (first, second) = try failedOver()
         #expect(proxy.answer(200, to: second).statuses == [200])

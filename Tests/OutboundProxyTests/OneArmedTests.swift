@@ -69,7 +69,9 @@ import Testing
             var call = try proxy.callIn(uri: isStripped ? "sip:1000@\(arrangement.outside)" : request.uri(.contact))
             #expect(call.invite.requestURI.hasSuffix("@192.168.0.2:5060;line=vtqvcuo"))
             #expect(call.invite.values(.recordRoute)[0] == arrangement.recordRoutes.inside)
-            #expect(call.invite.values(.recordRoute)[1].replacing(";r2=on", with: "").hasPrefix(arrangement.recordRoutes.outside))
+            #expect(
+                call.invite.values(.recordRoute)[1].replacing(";r2=on", with: "").hasPrefix(
+                    arrangement.recordRoutes.outside))
             let bye = try #require(proxy.receive(call.pbx.request("BYE"), on: .inside).first)
             #expect(bye.to == ProxyHarness.itsp && bye.side == .outside)
         }

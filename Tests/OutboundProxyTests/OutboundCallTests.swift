@@ -35,7 +35,10 @@ import Testing
             CallTexts.response(180, "Ringing", to: invite, tag: "b", contact: "<sip:tone@203.0.113.11:5060>"),
             on: .outside)
         #expect(ringing.map(\.status) == [180])
-        #expect(ringing[0].values(.via) == ["SIP/2.0/UDP 192.168.0.2:5060;rport=5060;branch=z9hG4bKpbx1;received=192.168.0.2"])
+        #expect(
+            ringing[0].values(.via) == [
+                "SIP/2.0/UDP 192.168.0.2:5060;rport=5060;branch=z9hG4bKpbx1;received=192.168.0.2"
+            ])
         #expect(ringing[0].uri(.contact) == "sip:tone@203.0.113.11:5060")
         let ok = try #require(
             proxy.receive(

@@ -246,7 +246,8 @@ extension Referee {
             return
         }
         if clients[message.branch + "INVITE"] == nil, let came = acks[message.sender + (message.toTag ?? "")],
-            now <= came + Self.patience {
+            now <= came + Self.patience
+        {
             return
         }
         if let cause, let late = clients[cause.branch + "INVITE"], late.lateSuccess === cause {
@@ -276,7 +277,11 @@ extension Referee {
             if client.final != nil { broken("a CANCEL after the final response", message) }
             let isOverdue = now >= (client.ringing ?? client.start) + Self.timerC
             let isOther = client.abandoned != nil || client.server?.final.map { $0.status < 300 } ?? false
-            if client.server?.cancelled == nil, !isOverdue, !isOther { broken("a CANCEL that nobody wanted", message) }
+            // §16.7 step 5: a 6xx of one is an end to the others.
+            let isEnded = client.server?.branches.contains { $0.final.map { $0.status >= 600 } ?? false } ?? false
+            if client.server?.cancelled == nil, !isOverdue, !isOther, !isEnded {
+                broken("a CANCEL that nobody wanted", message)
+            }
         }
         if message.uri != client.request.uri || message.vias != [client.request.vias[0]] || peer != client.peer
             || message["to"] != client.request["to"] || message.cSeq != client.request.cSeq

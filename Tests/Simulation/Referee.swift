@@ -106,8 +106,10 @@ final class Referee {
     /// Until when a first answer counts: a request other than INVITE that may have gone elsewhere is done with when its
     /// sender gives up.
     func deadline(of client: ClientRecord) -> Instant {
-        let isBounded = client.request.method != "INVITE" && client.request.uri.hasSuffix("itsp.example")
-        return (isBounded ? client.server?.start ?? client.start : client.start) + Self.timeout
+        guard let server = client.server, client.request.method != "INVITE",
+            client.request.uri.hasSuffix("itsp.example") || server.branches.count > 1
+        else { return client.start + Self.timeout }
+        return server.start + Self.timeout
     }
 
     func isDown(_ peer: SocketAddress, at now: Instant) -> Bool { down[peer].map { now < $0 + Self.downTime } ?? false }

@@ -17,6 +17,10 @@ final class Failover {
     var bodies: [AnchoredBody] = []
     /// The connection that a request too large for UDP waits for.
     var opening: Flow?
+    /// Who it was redirected to: none of them a second time.
+    var followed: [[UInt8]] = []
+    /// The Max-Breadth that the request came with, or the usual one (RFC 5393 §5.3.3).
+    let breadth: UInt8
     /// Whether it was tried to send the request by a stream because of its size.
     var hasTriedStream = false
 
@@ -42,6 +46,7 @@ final class Failover {
         forwarding = request.forwarding
         alternatives = request.forwarding.alternatives[...]
         deadline = request.arrival.now + timers.transactionTimeout
+        breadth = Breadth.incoming(request.arrival.message)
     }
 
     var hasNext: Bool { !targets.isEmpty || !alternatives.isEmpty }

@@ -69,6 +69,7 @@ extension ProxyCore {
         guard let call = server.call, let toTag = response.toTag, response.status > 100, response.status < 300 else {
             return
         }
+        defer { noteSessionTimer(response, of: server, at: now) }
         guard server.serial != call.serial else {
             let fork = call.fork(response.bytes[toTag])
             if response.status >= 200, call.state == .early {

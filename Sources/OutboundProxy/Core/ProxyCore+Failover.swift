@@ -56,7 +56,7 @@ extension ProxyCore {
     func leave(_ client: ClientTransaction, at now: Instant) {
         client.silence = nil
         guard case .branch(let server) = client.purpose, !client.isAnswered, !server.isCancelled,
-            server.failover?.hasNext == true
+            server.failover?.hasNext == true, breadth(of: server) > 0
         else { return schedule(client) }
         if noteFailure(client.flow, since: client.sentAt, at: now) { hasten(client.flow, at: now) }
         client.isAbandoned = true
@@ -77,12 +77,14 @@ extension ProxyCore {
         }
     }
 
-    /// A response from a target that was given up: only a 2xx counts, and only as long as nobody else has answered.
+    /// A response from a target that was given up: a 2xx counts as long as nobody else has answered, a refusal is one of
+    /// those that the best is chosen from, and a 6xx ends the search (RFC 3261 §16.7 step 5).
     func passLate(
         _ response: Message, of client: ClientTransaction, _ server: ServerTransaction, from flow: Flow, at now: Instant
     ) {
         if response.status >= 200 { finish(client) }
-        guard response.status >= 200, response.status < 300 else { return }
+        if response.status >= 300 { return collect(late: response, in: server, from: flow, at: now) }
+        guard response.status >= 200 else { return }
         guard !server.isFinal, isAnchored(client, server) else {
             if server.method == .invite { hangUp(late: response, of: client, server, from: flow, at: now) }
             return

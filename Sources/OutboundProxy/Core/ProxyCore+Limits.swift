@@ -17,7 +17,9 @@ extension ProxyCore {
             if isBanned(arrival) { return dropBanned(arrival) }
             if message.method == .invite {
                 forwarding.isEmergency = isEmergency(message, from: arrival.side, trunk: forwarding.trunk)
-                if !forwarding.isEmergency, let status = refusedINVITEs.status(of: arrival, transactions) {
+                if !forwarding.isEmergency, !refusedINVITEs.isEmpty(at: arrival.now),
+                    let status = refusedINVITEs.status(of: transactions.tag(for: message), at: arrival.now)
+                {
                     // Whoever repeats a refused INVITE has not seen the answer yet, and must not get another one.
                     return repeatRefusal(arrival, status)
                 }
@@ -27,9 +29,8 @@ extension ProxyCore {
             counters.overloaded += 1
             return refuse(arrival, 503, "Overloaded", trunk: forwarding.trunk)
         }
-        if !forwarding.isEmergency, isShed(message) {
-            counters.shed += 1
-            return refuse(arrival, 503, "Too Busy For New Calls", trunk: forwarding.trunk)
+        if pressure > 0, !forwarding.isEmergency, !message.isInDialog, !isDecidedEarly(arrival), isShed() {
+            return shed(arrival)
         }
         var place: CallPlace?
         if message.method == .invite, !message.isInDialog, !forwarding.isEmergency, let admission = settings.admission {
@@ -91,13 +92,38 @@ extension ProxyCore {
     /// The share of new requests that are refused from now on, 0 to 1 (see ``LoadGauge``).
     public func setPressure(_ pressure: Double) { self.pressure = pressure }
 
-    /// Whether a new request is one of those that are refused so that the others are not late.
-    private func isShed(_ message: Message) -> Bool {
-        guard pressure > 0, !message.isInDialog else { return false }
+    /// Refuses a new request before any work is put into it. False: it is not to be refused, or not here.
+    func shedsEarly(_ arrival: Arrival) -> Bool {
+        guard !arrival.message.isInDialog, isDecidedEarly(arrival) else { return false }
+        if arrival.message.method == .invite,
+            let status = refusedINVITEs.status(of: transactions.tag(for: arrival.message), at: arrival.now)
+        {
+            repeatRefusal(arrival, status)
+            return true
+        }
+        guard isShed() else { return false }
+        shed(arrival)
+        return true
+    }
+
+    /// Whether it is known without routing the request that it is no stranger's and no call for help.
+    private func isDecidedEarly(_ arrival: Arrival) -> Bool {
+        let (message, source) = (arrival.message, arrival.flow.peer.ip)
+        let isKnown = arrival.side == .inside ? isInside(source) : isKnown(source, at: arrival.now)
+        return isKnown && message.defect == nil
+            && (message.method != .invite || !settings.emergencyNumbers.contains(message.requestURI, in: message.bytes))
+    }
+
+    private func isShed() -> Bool {
         shedding += pressure
         guard shedding >= 1 else { return false }
         shedding -= 1
         return true
+    }
+
+    private func shed(_ arrival: Arrival) {
+        counters.shed += 1
+        refuse(arrival, 503, "Too Busy For New Calls", trunk: "")
     }
 
     /// New calls and requests are refused first: what belongs to a dialog has a reserve (security 30), and calls for
@@ -182,34 +208,6 @@ extension ProxyCore {
         counters.bans += 1
         outputs.append(.directory(.ban(source: source, account: account, until: until)))
         outputs.append(.event(.banned(source: source, account: account, until: until)))
-    }
-}
-
-/// The INVITEs that were refused without a transaction, for as long as they may come again.
-struct RefusedINVITEs {
-    private struct Slot {
-        var tag: UInt64 = 0
-        var status: Int32 = 0
-        var until = Instant.zero
-    }
-
-    private var slots: [Slot] = []
-    private var last = Instant.zero
-    private static let count = 4096
-    private static let memory = Duration.seconds(32)
-
-    mutating func note(_ tag: UInt64, _ status: Int, at now: Instant) {
-        if slots.isEmpty { slots = Array(repeating: Slot(), count: Self.count) }
-        last = now + Self.memory
-        slots[Int(tag % UInt64(Self.count))] = Slot(tag: tag, status: Int32(clamping: status), until: last)
-    }
-
-    /// How the same INVITE was answered.
-    func status(of arrival: Arrival, _ transactions: TransactionTable) -> Int? {
-        guard arrival.now < last else { return nil }
-        let tag = transactions.tag(for: arrival.message)
-        let slot = slots[Int(tag % UInt64(Self.count))]
-        return slot.tag == tag && slot.until > arrival.now ? Int(slot.status) : nil
     }
 }
 

@@ -69,6 +69,7 @@ extension ProxyCore {
 
     func handleTimeout(of call: Call, at now: Instant) {
         guard call.state != .ended else { return }
+        if call.refreshDeadline <= now { return hangUp(call, "the session was not refreshed in time", at: now) }
         guard call.deadline <= now else { return schedule(call, at: now) }
         hangUp(call, "the call lasted longer than limits.call_duration", at: now)
     }

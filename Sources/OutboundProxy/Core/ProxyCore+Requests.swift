@@ -14,6 +14,7 @@ extension ProxyCore {
                 if server.receiveRetransmission() == .retransmitResponse { resend(server) }
                 return
             }
+            if pressure > 0, shedsEarly(arrival) { return }
             carryOut(verdict(on: arrival), arrival)
         }
     }
@@ -97,9 +98,8 @@ extension ProxyCore {
             .event(
                 .refused(
                     RefusedRequest(
-                        callID: message.bytes.text(message.callID), method: message.bytes.text(message.methodRange),
-                        from: message.text(.from) ?? "", to: message.text(.to) ?? "", source: flow.peer, side: side,
-                        trunk: trunk, status: status, reason: reason, label: label))))
+                        message: message, source: flow.peer, side: side, trunk: trunk, status: status, reason: reason,
+                        label: label))))
     }
 
     /// RFC 3261 §16.3 step 4: a Via of ours whose branch holds the hash of this very request.

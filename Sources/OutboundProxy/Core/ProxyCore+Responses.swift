@@ -69,7 +69,7 @@ extension ProxyCore {
             learn(from: response, of: server, peer: client.flow.peer.ip, at: now)
             forward(response, of: server, from: flow, at: now)
         default:
-            server.best = better(server.best, response)
+            if let kept = recurse(on: response, of: server, at: now) { collect(kept, in: server) }
             remember(response, of: client, server, at: now)
             settle(server, after: response, from: flow, at: now)
         }
@@ -80,15 +80,6 @@ extension ProxyCore {
         client.isDone = true
         client.timerC = nil
         client.request = []
-    }
-
-    /// §16.7 step 6: 6xx first, then the lowest class.
-    private func better(_ one: Message?, _ other: Message) -> Message {
-        guard let one else { return other }
-        if one.status >= 600 { return one }
-        if other.status >= 600 { return other }
-        if one.status == 503 { return other }
-        return other.status / 100 < one.status / 100 ? other : one
     }
 
     /// What a refusal says about its target: one that can't serve is left alone for a while, and one that wants
@@ -108,11 +99,12 @@ extension ProxyCore {
     }
 
     /// When no branch is open any more, the best response goes upstream; a 503 sends the request to the next target
-    /// instead (RFC 3263 §4.3).
-    private func settle(_ server: ServerTransaction, after response: Message, from flow: Flow, at now: Instant) {
+    /// instead (RFC 3263 §4.3), and one that was redirected to several contacts goes to the next of them.
+    func settle(_ server: ServerTransaction, after response: Message, from flow: Flow, at now: Instant) {
         guard server.branches.allSatisfy(\.isDone) else { return }
-        if response.status == 503, tryNext(server, at: now) { return }
-        guard let best = server.best else { return }
+        let isNextWanted = response.status == 503 || server.failover?.goesOn(after: response.status) == true
+        if isNextWanted, tryNext(server, at: now) { return }
+        guard let best = server.best else { return exhausted(server, .timeout, at: now) }
         forward(best, of: server, from: flow, at: now)
     }
 
@@ -154,6 +146,7 @@ extension ProxyCore {
             let space = response.bytes[reason.lowerBound - 1] == 0x20 ? 1 : 0
             edits.replace((reason.lowerBound - 3 - space)..<reason.upperBound, with: "500 Server Internal Error".utf8)
         }
+        if !server.challenges.isEmpty { addChallenges(of: server, to: response, &edits) }
         let bytes = edits.applied(to: response.bytes)
         deliver(bytes, status: response.status, of: server, at: now)
         if response.status >= 300 { failed(server, status: response.status, reason: reason(of: response), at: now) }
@@ -180,6 +173,7 @@ extension ProxyCore {
         // What never became a call of ours, or has its own place.
         if server.place != nil { giveBack(&server.place, isChallenged: status == 401 || status == 407, at: now) }
         server.best = nil
+        server.challenges = []
         server.request = nil
         // Who accepted the INVITE repeats its 2xx (RFC 3261 §13.3.1.4).
         if server.method != .invite || status >= 300 { server.senderFields = nil }

@@ -22,11 +22,12 @@ extension ProxyCore {
         if routes.next == nil, identities.isOurs(uri, in: bytes) { return toOurselves(arrival, routes, uri) }
         if arrival.message.maxForwards == 0 { return .refuse(483, "Too Many Hops") }
         let known = arrival.message.isInDialog ? calls.call(of: arrival.message, from: .inside) : nil
+        let isNumber = uri.scheme == .tel
         let trunk =
             known.map { (name: $0.call.trunk, settings: directory.trunks.named($0.call.trunk)) }
-            ?? outboundTrunk(of: arrival.message, next: uri)
+            ?? (isNumber ? trunkOfNumber(arrival.message) : nil) ?? outboundTrunk(of: arrival.message, next: uri)
         var hop: Forwarding.NextHop
-        switch nextHop(of: uri, in: bytes, on: .outside, trunk.settings) {
+        switch isNumber ? hopOfNumber(trunk) : nextHop(of: uri, in: bytes, on: .outside, trunk.settings) {
         case .success(let found): hop = found
         case .failure(let refusal): return .refuse(refusal.status, refusal.reason)
         }
@@ -90,6 +91,7 @@ extension ProxyCore {
         let trunk = trunk(of: arrival, uri)
         guard restored != nil || trunk != nil else { return fromStranger(arrival, uri) }
         if let refusal = refusal(of: message, routes) { return refusal }
+        if uri.scheme == .tel { return .refuse(416, "Unsupported URI Scheme") }
         // Some trunks call a number at their own domain: that means us too, since nothing goes back outside.
         let host = message.bytes.text(uri.host).lowercased()
         let isTrunks = host == restored?.domain || trunk?.names.contains(host) ?? false
@@ -120,7 +122,7 @@ extension ProxyCore {
             identities.side(of: uri, in: message.bytes, as: .outside) == .outside,
             uri.parameters.first(ContactMapping.parameter, in: message.bytes) == nil,
             contacts.token(in: uri, message.bytes) == nil, !message.has(.route),
-            strangerAnswers.take(arrival.flow.peer.ip, at: arrival.now)
+            strangerAnswers.take(arrival.flow.peer.ip, at: arrival.now), allStrangerAnswers.take(at: arrival.now)
         else { return .drop(\.droppedUnadmitted) }
         if message.method == .options { return .answerStranger(status: 200, reason: "OK") }
         return .answerStranger(status: 404, reason: "Not Found")
@@ -213,7 +215,8 @@ extension ProxyCore {
             return .refuse(error.status, error.reason)
         }
         var forwarding = Forwarding(
-            uri: way.requestURI, nextHop: hop, egress: .inside, routes: routes, inner: way.routes, isStrict: isStrict, trunk: trunk,
+            uri: way.requestURI, nextHop: hop, egress: .inside, routes: routes, inner: way.routes, isStrict: isStrict,
+            trunk: trunk,
             trunkSettings: settings, call: known)
         for other in targets.dropFirst() where routes.next == nil {
             guard let hop = try? insideHop(to: other) else { continue }
@@ -300,7 +303,7 @@ extension ProxyCore {
 
     /// Where a URI leads: its transport is that of its scheme or parameter, else the trunk's, else what DNS says, and
     /// UDP for an address (RFC 3263 §4.1). A name leads to `side`.
-    private func nextHop(
+    func nextHop(
         of uri: URI, in bytes: [UInt8], on side: Side, _ trunk: TrunkSettings?
     ) -> Result<Forwarding.NextHop, Refusal> {
         guard uri.scheme == .sip || uri.scheme == .sips else {

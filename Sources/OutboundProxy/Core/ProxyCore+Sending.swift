@@ -21,6 +21,9 @@ extension ProxyCore {
         var rewriter = RequestRewriter(request: request, out: listener, branch: branch, peer: flow.peer)
         rewriter.crossing = crossing(of: request, by: listener, at: now)
         rewriter.outerCallID = outerCallID(rewriter.crossing?.settings ?? HidingSettings())
+        if let server = request.server, server.failover != nil {
+            rewriter.breadth = shareOfBreadth(in: server)
+        }
         do {
             rewriter.body = try body(of: request, to: flow, at: now)
         } catch {
@@ -38,19 +41,20 @@ extension ProxyCore {
         send(bytes, on: flow)
         guard let server = request.server else { return }
         server.contacts = rewriter.sentContacts
-        add(branch, bytes, on: flow, listener.transport, to: server, at: now)
+        add(branch, bytes, on: flow, listener.transport, to: server, breadth: rewriter.breadth ?? 0, at: now)
     }
 
     /// The branch of a request that has just been sent.
     private func add(
         _ branch: [UInt8], _ bytes: [UInt8], on flow: Flow, _ transport: TransportProtocol,
-        to server: ServerTransaction, at now: Instant
+        to server: ServerTransaction, breadth: UInt8, at now: Instant
     ) {
         let failover = server.failover
         let client = ClientTransaction(
             key: TransactionKey(branch: branch[...], method: server.method), flow: flow, method: server.method,
             purpose: .branch(of: server), request: bytes, isReliable: transport.isReliable, timers: settings.timers,
             now: now, end: failover?.deadline ?? .distantFuture)
+        client.breadth = breadth
         if server.method == .invite { client.timerC = now + settings.timerC }
         // Only a stream's server may be silent while it works on another request (RFC 4320 §4.1).
         if let failover, failover.hasNext, !transport.isReliable || server.method == .invite {

@@ -9,7 +9,9 @@ extension ProxyCore {
 
     /// Starts a request on its way.
     func start(_ request: PendingRequest, at now: Instant) {
-        if let server = request.server, !request.forwarding.alternatives.isEmpty {
+        if let server = request.server,
+            !request.forwarding.alternatives.isEmpty || request.forwarding.trunkSettings?.redirects == .follow
+        {
             server.failover = Failover(request, timers: settings.timers)
         }
         follow(request, at: now)

@@ -29,6 +29,10 @@ public final class ProxyCore {
     var outputs: [ProxyOutput] = []
     private var timers = DeadlineQueue<TimedObject>()
     private var strangers: SourceBudget
+    /// Of all strangers together: no number of sources takes the time of those we know.
+    private var allStrangers = RateBudget(5000)
+    private var allStrangersUnderPressure = RateBudget(500)
+    var allStrangerAnswers = RateBudget(200)
     /// Requests that we refused, by reason, and calls that came to nothing, by the answer they got.
     public internal(set) var refusals = ReasonCounts()
     public internal(set) var failures = ReasonCounts()
@@ -91,7 +95,7 @@ public final class ProxyCore {
         let flow = sided(flow)
         guard let listener = identities[flow.listener] else { return }
         if listener.side == .outside, !isResponse(bytes), !isKnown(flow.peer.ip, at: now),
-            !strangers.take(flow.peer.ip, at: now)
+            !listens(toStranger: flow.peer.ip, at: now)
         {
             counters.droppedOverBudget += 1
             return
@@ -142,6 +146,7 @@ public final class ProxyCore {
         health.sweep(at: now)
         challenges.sweep(at: now)
         bans.sweep(at: now)
+        refusedINVITEs.forget(at: now)
         if transactions.shrink() { shrinksLeft = Self.shrinksAfterRush }
         if shrinksLeft > 0 {
             shrinksLeft -= 1
@@ -283,7 +288,7 @@ public final class ProxyCore {
     }
 
     func schedule(_ call: Call, at now: Instant) {
-        timers.schedule(.call(call), at: min(call.deadline, now + Self.callCheck))
+        timers.schedule(.call(call), at: min(call.deadline, call.refreshDeadline, now + Self.callCheck))
     }
 
     func schedule(opening server: ServerTransaction, at deadline: Instant) {
@@ -303,6 +308,12 @@ public final class ProxyCore {
     /// Whether the source is an ITSP of ours, or the peer of a call: such are not limited as strangers are.
     func isKnown(_ address: IPAddress, at now: Instant) -> Bool {
         callPeers[address] != nil || directory.isTrunk(address, at: now)
+    }
+
+    /// Whether a request of somebody unknown is looked at.
+    private func listens(toStranger source: IPAddress, at now: Instant) -> Bool {
+        guard strangers.take(source, at: now) else { return false }
+        return pressure > 0 ? allStrangersUnderPressure.take(at: now) : allStrangers.take(at: now)
     }
 
     private func isResponse(_ bytes: [UInt8]) -> Bool {

@@ -1,4 +1,5 @@
 public import NetworkTypes
+import SIP
 
 /// What the core wants done. The driver takes these after each call of the core, in order.
 public enum ProxyOutput: Sendable {
@@ -68,11 +69,9 @@ public struct CallSummary: Hashable, Sendable {
 }
 
 /// A request that we refused.
-public struct RefusedRequest: Hashable, Sendable {
-    public let callID: String
-    public let method: String
-    public let from: String
-    public let to: String
+public struct RefusedRequest: Sendable {
+    /// Not taken apart until somebody wants to read it: in a flood nobody does.
+    let message: Message
     public let source: SocketAddress
     public let side: Side
     public let trunk: String
@@ -80,6 +79,12 @@ public struct RefusedRequest: Hashable, Sendable {
     public let reason: String
     /// The reason in counters: one of few.
     public let label: String
+
+    public var isCall: Bool { message.method == .invite && !message.isInDialog }
+    public var callID: String { message.bytes.text(message.callID) }
+    public var method: String { message.bytes.text(message.methodRange) }
+    public var from: String { message.text(.from) ?? "" }
+    public var to: String { message.text(.to) ?? "" }
 }
 
 /// How often things happened. Names of fields are names of metrics.

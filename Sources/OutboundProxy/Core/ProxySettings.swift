@@ -75,6 +75,14 @@ public enum ContactMode: Hashable, Sendable {
     case path
 }
 
+/// What becomes of a trunk's 3xx (design §10: `redirects`).
+public enum RedirectMode: Hashable, Sendable {
+    /// The PBX gets it.
+    case pass
+    /// We go where it says ourselves (RFC 3261 §16.7 step 4).
+    case follow
+}
+
 /// What is configured about one ITSP account or gateway group (design: Trunk).
 public struct TrunkSettings: Hashable, Sendable {
     public var name: String
@@ -94,6 +102,7 @@ public struct TrunkSettings: Hashable, Sendable {
     public var contact: ContactMode
     /// How requests go to it where their URI does not say; nil: as DNS says, UDP to an address (RFC 3263 §4.1).
     public var transport: TransportProtocol?
+    public var redirects = RedirectMode.pass
     /// How often each of its targets is asked whether it is alive; nil: never.
     public var qualify: Duration?
     /// What it gets to know of the inside.

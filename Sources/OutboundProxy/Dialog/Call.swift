@@ -69,6 +69,8 @@ final class Call {
     var answeredAt: Instant?
     /// When the call is ended because it lasted too long.
     var deadline: Instant
+    /// When the session has run out that nobody refreshed (RFC 4028).
+    var refreshDeadline = Instant.distantFuture
     /// The BYEs of ours that are not answered yet.
     var openBYEs = 0
     var verdict = ""

@@ -4,10 +4,11 @@ import SIP
 /// Builds responses of our own (RFC 3261 §8.2.6), and the reply's destination (§18.2.2, RFC 3581 §4).
 enum LocalResponse {
     /// A response to `request` with its Vias, From, To, Call-ID and CSeq; `tag` is added to a To without one, and
-    /// `callID` is the one that the sender knows, where that is another.
+    /// `callID` is the one that the sender knows, where that is another. A 100 that is sent `delay` after its request
+    /// says so in Timestamp.
     static func build(
         _ status: Int, _ reason: String, to request: Message, from source: SocketAddress, tag: UInt64?,
-        callID: [UInt8]? = nil, extra: [UInt8] = []
+        callID: [UInt8]? = nil, extra: [UInt8] = [], delay: Duration = .zero
     ) -> [UInt8] {
         let bytes = request.bytes
         var out: [UInt8] = []
@@ -37,11 +38,25 @@ enum LocalResponse {
             out.append(contentsOf: "\r\n".utf8)
         }
         if status == 100, let field = request.header(.timestamp) {
-            append("Timestamp: ", field.value, of: bytes, to: &out)
+            append("Timestamp: ", field.value, of: bytes, to: &out, lineEnd: false)
+            appendDelay(delay, to: &out)
+            out.append(contentsOf: "\r\n".utf8)
         }
         out.append(contentsOf: extra)
         out.append(contentsOf: "Content-Length: 0\r\n\r\n".utf8)
         return out
+    }
+
+    /// The seconds that the answer took (§8.2.6.1), in milliseconds' steps.
+    private static func appendDelay(_ delay: Duration, to out: inout [UInt8]) {
+        let milliseconds = max(0, delay.nanoseconds / 1_000_000)
+        guard milliseconds > 0 else { return }
+        out.append(UInt8(ascii: " "))
+        out.appendDecimal(UInt64(milliseconds / 1000))
+        out.append(UInt8(ascii: "."))
+        for digit in [milliseconds / 100 % 10, milliseconds / 10 % 10, milliseconds % 10] {
+            out.appendDecimal(Int(digit))
+        }
     }
 
     private static func append(

@@ -13,6 +13,8 @@ struct RequestRewriter {
     var crossing: Crossing?
     /// The Call-ID that the outside knows for another dialog; nil where it is the same.
     var outerCallID: (ArraySlice<UInt8>) -> [UInt8]? = { _ in nil }
+    /// The Max-Breadth to send (RFC 5393 §5.3.3); nil leaves it, but not above the most that is allowed.
+    var breadth: UInt8?
     /// The inside Contacts that were replaced.
     private(set) var sentContacts: [ServerTransaction.SentContact] = []
 
@@ -120,7 +122,9 @@ struct RequestRewriter {
     /// stands for all that are there.
     private func addRecordRoutes(_ edits: inout MessageEdits, _ contacts: ContactMapping) {
         if isHidden { for field in message.headers where field.name == .recordRoute { edits.remove(field.line) } }
-        guard message.method == .notify || (message.method.formsDialog && !message.isInDialog) else { return }
+        // A method that we don't know may begin a dialog (§16.6 step 4).
+        let beginsDialog = message.method.formsDialog || message.method == .other
+        guard message.method == .notify || (beginsDialog && !message.isInDialog) else { return }
         let ingress = request.arrival.listener
         let isDouble = ingress.id != out.id && !isHidden
         let callID = message.bytes[message.callID]
@@ -166,12 +170,33 @@ struct RequestRewriter {
         }
     }
 
-    /// Max-Forwards, one less, or 70 (§16.6 step 3).
+    /// Max-Forwards, one less, or 70 (§16.6 step 3), and Max-Breadth (RFC 5393 §5.3.3), found in one look at the fields.
     private func countHop(_ edits: inout MessageEdits) {
-        if let field = message.header(.maxForwards), let hops = message.maxForwards {
-            edits.replace(field.value) { $0.appendDecimal(hops > 0 ? hops - 1 : 0) }
+        var forwards: HeaderField?
+        var breadths: HeaderField?
+        for field in message.headers {
+            switch field.name {
+            case .maxForwards: forwards = field
+            case .maxBreadth where breadths == nil: breadths = field
+            case .maxBreadth: edits.remove(field.line)
+            default: break
+            }
+        }
+        if let forwards, let hops = message.maxForwards {
+            edits.replace(forwards.value) { $0.appendDecimal(hops > 0 ? hops - 1 : 0) }
         } else {
             edits.insert(at: top) { $0.append(contentsOf: "Max-Forwards: 70\r\n".utf8) }
+        }
+        guard breadth != nil || breadths != nil else { return }
+        let value = breadth ?? Breadth.incoming(message)
+        if let breadths {
+            edits.replace(breadths.value) { $0.appendDecimal(value) }
+        } else {
+            edits.insert(at: top) { text in
+                text.append(contentsOf: "Max-Breadth: ".utf8)
+                text.appendDecimal(value)
+                text.append(contentsOf: "\r\n".utf8)
+            }
         }
     }
 

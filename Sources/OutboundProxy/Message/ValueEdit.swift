@@ -25,7 +25,11 @@ extension MessageEdits {
                 }
             }
             guard isChanged else { continue }
-            if kept.isEmpty { remove(field.line) } else { replace(field.value, with: Array(kept.joined(separator: ", ".utf8))) }
+            if kept.isEmpty {
+                remove(field.line)
+            } else {
+                replace(field.value, with: Array(kept.joined(separator: ", ".utf8)))
+            }
         }
     }
 }

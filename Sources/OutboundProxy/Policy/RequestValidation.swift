@@ -30,6 +30,10 @@ enum RequestValidation {
         if request.maxForwards == 0, request.method != .options || request.isInDialog {
             return Refusal(status: 483, reason: "Too Many Hops")
         }
+        // Not even one branch is allowed (RFC 5393 §5.3.3).
+        if request.has(.maxBreadth), Breadth.incoming(request) == 0, request.method != .ack {
+            return Refusal(status: 440, reason: "Max-Breadth Exceeded")
+        }
         return proxyRequire(request)
     }
 

@@ -34,6 +34,8 @@ final class ClientTransaction {
     let sentAt: Instant
     /// When its target is doubted, and then left, if it has said nothing and there is another to try.
     var silence: Instant?
+    /// The Max-Breadth that it was sent with (RFC 5393 §5.3), where its request has several targets.
+    var breadth: UInt8 = 0
     /// The branch has its final response, or never will.
     var isDone = false
     /// Any response has come.

@@ -32,6 +32,9 @@ final class ServerTransaction {
     var failover: Failover?
     /// The best final response so far that is not a 2xx (§16.7 step 6).
     var best: Message?
+    /// The challenges of the other refusals, which go up with the best where that is one, too (§16.7 step 7).
+    var challenges: [UInt8] = []
+    let receivedAt: Instant
     var call: Call?
     var offer = Offer.none
     var isCancelled = false
@@ -77,6 +80,7 @@ final class ServerTransaction {
         self.ingress = ingress
         self.egress = egress
         self.trunk = trunk
+        receivedAt = now
         machine =
             method == .invite
             ? .invite(InviteServerTransaction(isReliable: isReliable, timers: timers, at: now))

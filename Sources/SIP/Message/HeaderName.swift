@@ -9,6 +9,7 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
     case proxyAuthenticate, wwwAuthenticate, proxyAuthorization, authorization, timestamp, reason
     case pAssertedIdentity, pPreferredIdentity, remotePartyID, diversion, historyInfo, warning
     case replaces, join, targetDialog, inReplyTo
+    case maxBreadth, sessionExpires
     /// Our own: names the trunk of an inbound request (never taken from outside).
     case sallyportTrunk
     case other
@@ -27,7 +28,7 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
         self = bytes.equals(range, ignoringCase: candidate.text) ? candidate : .other
     }
 
-    /// RFC 3261 §20; `o` RFC 6665, `r` RFC 3515, `b` RFC 3892. Compact forms of other names stay ``other``.
+    /// RFC 3261 §20; `o` RFC 6665, `r` RFC 3515, `b` RFC 3892, `x` RFC 4028. Compact forms of other names stay ``other``.
     private static func compact(_ letter: UInt8) -> HeaderName {
         switch letter {
         case UInt8(ascii: "v"): .via
@@ -42,6 +43,7 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
         case UInt8(ascii: "o"): .event
         case UInt8(ascii: "r"): .referTo
         case UInt8(ascii: "b"): .referredBy
+        case UInt8(ascii: "x"): .sessionExpires
         default: .other
         }
     }
@@ -68,6 +70,7 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
         case (9, UInt8(ascii: "s")): .supported
         case (9, UInt8(ascii: "t")): .timestamp
         case (11, UInt8(ascii: "i")): .inReplyTo
+        case (11, UInt8(ascii: "m")): .maxBreadth
         case (11, UInt8(ascii: "r")): last == UInt8(ascii: "y") ? .referredBy : .retryAfter
         case (12, UInt8(ascii: "c")): .contentType
         case (12, UInt8(ascii: "h")): .historyInfo
@@ -79,6 +82,7 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
         case (13, UInt8(ascii: "t")): .targetDialog
         case (14, UInt8(ascii: "c")): .contentLength
         case (15, UInt8(ascii: "r")): .remotePartyID
+        case (15, UInt8(ascii: "s")): .sessionExpires
         case (16, UInt8(ascii: "c")): .contentEncoding
         case (16, UInt8(ascii: "w")): .wwwAuthenticate
         case (17, UInt8(ascii: "x")): .sallyportTrunk
@@ -136,6 +140,8 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
         case .join: "Join"
         case .targetDialog: "Target-Dialog"
         case .inReplyTo: "In-Reply-To"
+        case .maxBreadth: "Max-Breadth"
+        case .sessionExpires: "Session-Expires"
         case .sallyportTrunk: "X-Sallyport-Trunk"
         case .other: ""
         }

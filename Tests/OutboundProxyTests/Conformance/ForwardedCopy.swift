@@ -79,8 +79,9 @@ struct ForwardedCopy {
     /// Whether all that differs is our address for an inside one.
     private func hasOurHost(_ expected: HeaderField, _ field: HeaderField) -> Bool {
         let host = leaves ? copy.bytes.text(copy.topVia.host) : ""
-        return leaves && text(field, of: copy).replacing(host, with: "inside")
-            == text(expected, of: original).replacing(/192\.168\.0\.\d+(:\d+)?/, with: "inside")
+        return leaves
+            && text(field, of: copy).replacing(host, with: "inside")
+                == text(expected, of: original).replacing(/192\.168\.0\.\d+(:\d+)?/, with: "inside")
     }
 
     /// A Route line of which nothing is left.

@@ -68,7 +68,8 @@ import Testing
         let outer = invite.header(.callID)
         #expect(proxy.advance(.milliseconds(200)).map { $0.header(.callID) } == [inner])
         proxy.receive(CallTexts.response(180, "Ringing", to: invite, tag: "t"), on: .outside)
-        let cancel = proxy.receive(CallTexts.outboundINVITE(callID: inner, body: nil).replacing("INVITE", with: "CANCEL"), on: .inside)
+        let cancel = proxy.receive(
+            CallTexts.outboundINVITE(callID: inner, body: nil).replacing("INVITE", with: "CANCEL"), on: .inside)
         #expect(cancel.inside.allSatisfy { $0.header(.callID) == inner } && !cancel.inside.isEmpty)
         #expect(cancel.outside.map { $0.header(.callID) } == [outer] && cancel.outside[0].method == .cancel)
         let gone = proxy.receive(CallTexts.response(487, "Gone", to: invite, tag: "t"), on: .outside)

@@ -31,7 +31,9 @@ import Testing
         let proxy = ProxyHarness()
         let invite = try #require(proxy.receive(CallTexts.outboundINVITE(), on: .inside).first)
         let sent = proxy.receive(CallTexts.response(486, "Busy Here", to: invite, tag: "b"), on: .outside)
-        let (ack, busy) = (try #require(sent.first { $0.method == .ack }), try #require(sent.first { $0.status == 486 }))
+        let (ack, busy) = (
+            try #require(sent.first { $0.method == .ack }), try #require(sent.first { $0.status == 486 })
+        )
         #expect(ack.header(.from) == Self.outsideForm && busy.header(.from) == ProxyHarness.pbxIdentity)
     }
 
@@ -39,7 +41,9 @@ import Testing
     func `hosts that are hidden, with and without a port`(name: String, host: String) throws {
         let proxy = ProxyHarness()
         let text = CallTexts.outboundINVITE()
-            .replacing("From: \"1000\" <sip:1000@192.168.0.2>", with: "From: <sip:a@\(name == "From" ? host : "x.org")>")
+            .replacing(
+                "From: \"1000\" <sip:1000@192.168.0.2>", with: "From: <sip:a@\(name == "From" ? host : "x.org")>"
+            )
             .replacing("To: <sip:tone@203.0.113.10>", with: "To: sip:b@\(name == "To" ? host : "y.org")")
         let invite = try #require(proxy.receive(text, on: .inside).first)
         #expect(invite.header(.from) == "<sip:a@\(name == "From" ? "203.0.113.1" : "x.org")>;tag=pbx")

@@ -18,11 +18,11 @@ import Testing
         }
     }
 
-    @Test func `compact forms of RFC 3261 §7.3.3, RFC 6665, RFC 3515 and RFC 3892`() {
+    @Test func `compact forms of RFC 3261 §7.3.3, RFC 6665, RFC 3515, RFC 3892 and RFC 4028`() {
         let forms: [(Character, HeaderName)] = [
             ("v", .via), ("f", .from), ("t", .to), ("i", .callID), ("m", .contact), ("l", .contentLength),
             ("c", .contentType), ("e", .contentEncoding), ("k", .supported), ("o", .event), ("r", .referTo),
-            ("b", .referredBy),
+            ("b", .referredBy), ("x", .sessionExpires),
         ]
         for letter in "abcdefghijklmnopqrstuvwxyz" {
             let expected = forms.first { $0.0 == letter }?.1 ?? .other

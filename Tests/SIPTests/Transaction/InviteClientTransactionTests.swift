@@ -7,9 +7,6 @@ struct InviteClientTransactionTests {
     typealias State = InviteClientTransaction.State
 
     enum Start: CaseIterable { case calling, cancelling, proceeding, cancelled, completed, accepted, terminated }
-    enum Event: CaseIterable {
-        case bad, ringing, ok, redirect, decline, cancel, transportError, early, late
-    }
 
     /// A machine in each state; `cancelling` and `cancelled` are Calling and Proceeding with a CANCEL wanted or sent.
     static func machine(_ start: Start, isReliable: Bool = false) -> InviteClientTransaction {
@@ -26,110 +23,6 @@ struct InviteClientTransactionTests {
         case .terminated: _ = machine.transportError()
         }
         return machine
-    }
-
-    /// What a machine answers to an event, in words, and the state it is in afterwards.
-    static func apply(_ event: Event, to machine: inout InviteClientTransaction) -> String {
-        switch event {
-        case .bad:
-            let actions = [-1, 0, 99, 700, .max].map { machine.receiveResponse(status: $0, at: .zero) }
-            return Set(actions).count == 1 ? "\(actions[0])" : "mixed"
-        case .ringing: return "\(machine.receiveResponse(status: 180, at: .zero))"
-        case .ok: return "\(machine.receiveResponse(status: 200, at: .zero))"
-        case .redirect: return "\(machine.receiveResponse(status: 300, at: .zero))"
-        case .decline: return "\(machine.receiveResponse(status: 699, at: .zero))"
-        case .cancel: return "\(machine.cancel(at: .zero))"
-        case .transportError: return "\(machine.transportError())"
-        case .early: return "\(machine.handleTimeout(at: at(0.499)))"
-        case .late: return "\(machine.handleTimeout(at: at(40)))"
-        }
-    }
-
-    static let table: [(Start, Event, String, State)] = [
-        (.calling, .bad, "ignore", .calling),
-        (.calling, .ringing, "forward", .proceeding),
-        (.calling, .ok, "forward", .accepted),
-        (.calling, .redirect, "forwardAndACK", .completed),
-        (.calling, .decline, "forwardAndACK", .completed),
-        (.calling, .cancel, "wait", .calling),
-        (.calling, .transportError, "failed", .terminated),
-        (.calling, .early, "none", .calling),
-        (.calling, .late, "timedOut", .terminated),
-
-        (.cancelling, .bad, "ignore", .calling),
-        (.cancelling, .ringing, "forwardAndCANCEL", .proceeding),
-        (.cancelling, .ok, "forward", .accepted),
-        (.cancelling, .redirect, "forwardAndACK", .completed),
-        (.cancelling, .decline, "forwardAndACK", .completed),
-        (.cancelling, .cancel, "wait", .calling),
-        (.cancelling, .transportError, "failed", .terminated),
-        (.cancelling, .early, "none", .calling),
-        (.cancelling, .late, "timedOut", .terminated),
-
-        (.proceeding, .bad, "ignore", .proceeding),
-        (.proceeding, .ringing, "forward", .proceeding),
-        (.proceeding, .ok, "forward", .accepted),
-        (.proceeding, .redirect, "forwardAndACK", .completed),
-        (.proceeding, .decline, "forwardAndACK", .completed),
-        (.proceeding, .cancel, "send", .proceeding),
-        (.proceeding, .transportError, "none", .proceeding),
-        (.proceeding, .early, "none", .proceeding),
-        (.proceeding, .late, "none", .proceeding),
-
-        (.cancelled, .bad, "ignore", .proceeding),
-        (.cancelled, .ringing, "forward", .proceeding),
-        (.cancelled, .ok, "forward", .accepted),
-        (.cancelled, .redirect, "forwardAndACK", .completed),
-        (.cancelled, .decline, "forwardAndACK", .completed),
-        (.cancelled, .cancel, "none", .proceeding),
-        (.cancelled, .transportError, "none", .proceeding),
-        (.cancelled, .early, "none", .proceeding),
-        (.cancelled, .late, "timedOut", .terminated),
-
-        (.completed, .bad, "ignore", .completed),
-        (.completed, .ringing, "ignore", .completed),
-        (.completed, .ok, "ignore", .completed),
-        (.completed, .redirect, "retransmitACK", .completed),
-        (.completed, .decline, "retransmitACK", .completed),
-        (.completed, .cancel, "none", .completed),
-        (.completed, .transportError, "terminated", .terminated),
-        (.completed, .early, "none", .completed),
-        (.completed, .late, "terminated", .terminated),
-
-        (.accepted, .bad, "ignore", .accepted),
-        (.accepted, .ringing, "ignore", .accepted),
-        (.accepted, .ok, "forward", .accepted),
-        (.accepted, .redirect, "ignore", .accepted),
-        (.accepted, .decline, "ignore", .accepted),
-        (.accepted, .cancel, "none", .accepted),
-        (.accepted, .transportError, "none", .accepted),
-        (.accepted, .early, "none", .accepted),
-        (.accepted, .late, "terminated", .terminated),
-
-        (.terminated, .bad, "ignore", .terminated),
-        (.terminated, .ringing, "ignore", .terminated),
-        (.terminated, .ok, "ignore", .terminated),
-        (.terminated, .redirect, "ignore", .terminated),
-        (.terminated, .decline, "ignore", .terminated),
-        (.terminated, .cancel, "none", .terminated),
-        (.terminated, .transportError, "none", .terminated),
-        (.terminated, .early, "none", .terminated),
-        (.terminated, .late, "none", .terminated),
-    ]
-
-    @Test("answers every event in every state", arguments: table)
-    func answers(start: Start, event: Event, action: String, state: State) {
-        var machine = Self.machine(start)
-        #expect(Self.apply(event, to: &machine) == action)
-        #expect(machine.state == state)
-        if state == .terminated { #expect(machine.deadline == nil) }
-    }
-
-    @Test("has a table with every pair once")
-    func tableIsComplete() {
-        let pairs = Set(Self.table.map { "\($0.0) \($0.1)" })
-        #expect(pairs.count == Self.table.count)
-        #expect(pairs.count == Start.allCases.count * Event.allCases.count)
     }
 
     @Test("retransmits on UDP at doubling intervals without a cap, and gives up at 64*T1")

@@ -6,8 +6,6 @@ import Testing
 struct NonInviteClientTransactionTests {
     typealias State = NonInviteClientTransaction.State
 
-    enum Event: CaseIterable { case bad, trying, ok, failure, transportError, early, late }
-
     static func machine(_ state: State, isReliable: Bool = false) -> NonInviteClientTransaction {
         var machine = NonInviteClientTransaction(isReliable: isReliable, at: .zero)
         switch state {
@@ -17,70 +15,6 @@ struct NonInviteClientTransactionTests {
         case .terminated: _ = machine.transportError()
         }
         return machine
-    }
-
-    static func apply(_ event: Event, to machine: inout NonInviteClientTransaction) -> String {
-        switch event {
-        case .bad:
-            let actions = [-1, 0, 99, 700, .max].map { machine.receiveResponse(status: $0, at: .zero) }
-            return Set(actions).count == 1 ? "\(actions[0])" : "mixed"
-        case .trying: return "\(machine.receiveResponse(status: 100, at: .zero))"
-        case .ok: return "\(machine.receiveResponse(status: 200, at: .zero))"
-        case .failure: return "\(machine.receiveResponse(status: 699, at: .zero))"
-        case .transportError: return "\(machine.transportError())"
-        case .early: return "\(machine.handleTimeout(at: at(0.499)))"
-        case .late: return "\(machine.handleTimeout(at: at(40)))"
-        }
-    }
-
-    static let table: [(State, Event, String, State)] = [
-        (.trying, .bad, "ignore", .trying),
-        (.trying, .trying, "forward", .proceeding),
-        (.trying, .ok, "forward", .completed),
-        (.trying, .failure, "forward", .completed),
-        (.trying, .transportError, "failed", .terminated),
-        (.trying, .early, "none", .trying),
-        (.trying, .late, "timedOut", .terminated),
-
-        (.proceeding, .bad, "ignore", .proceeding),
-        (.proceeding, .trying, "forward", .proceeding),
-        (.proceeding, .ok, "forward", .completed),
-        (.proceeding, .failure, "forward", .completed),
-        (.proceeding, .transportError, "failed", .terminated),
-        (.proceeding, .early, "none", .proceeding),
-        (.proceeding, .late, "timedOut", .terminated),
-
-        (.completed, .bad, "ignore", .completed),
-        (.completed, .trying, "ignore", .completed),
-        (.completed, .ok, "ignore", .completed),
-        (.completed, .failure, "ignore", .completed),
-        (.completed, .transportError, "none", .completed),
-        (.completed, .early, "none", .completed),
-        (.completed, .late, "terminated", .terminated),
-
-        (.terminated, .bad, "ignore", .terminated),
-        (.terminated, .trying, "ignore", .terminated),
-        (.terminated, .ok, "ignore", .terminated),
-        (.terminated, .failure, "ignore", .terminated),
-        (.terminated, .transportError, "none", .terminated),
-        (.terminated, .early, "none", .terminated),
-        (.terminated, .late, "none", .terminated),
-    ]
-
-    @Test("answers every event in every state", arguments: table)
-    func answers(start: State, event: Event, action: String, state: State) {
-        var machine = Self.machine(start)
-        #expect(machine.state == start)
-        #expect(Self.apply(event, to: &machine) == action)
-        #expect(machine.state == state)
-        if state == .terminated { #expect(machine.deadline == nil) }
-    }
-
-    @Test("has a table with every pair once")
-    func tableIsComplete() {
-        let pairs = Set(Self.table.map { "\($0.0) \($0.1)" })
-        #expect(pairs.count == Self.table.count)
-        #expect(pairs.count == State.allCases.count * Event.allCases.count)
     }
 
     @Test("retransmits on UDP at doubling intervals up to T2, and gives up at 64*T1")
