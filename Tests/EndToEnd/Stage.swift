@@ -53,7 +53,6 @@ final class Stage {
         pbx = try UserAgent(
             "PBX", at: SocketAddress(isInside6 ? six : own(2), isInside6 ? port + 1 : port), over: pbxOver)
         itsp = try UserAgent("ITSP", at: SocketAddress(isOutside6 ? six : own(4), port), over: itspOver)
-        itsp.hidden = [pbx.address.ip] + (inside.ip == outside.ip ? [] : [inside.ip])
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("sallyport-\(UUID())").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         configuration = """
@@ -68,6 +67,7 @@ final class Stage {
 
             """
         try configuration.write(toFile: file, atomically: true, encoding: .utf8)
+        hideInside()
     }
 
     /// A proxy on a host of its own, with the ends on theirs. `inside` and `outside` are what the ends are told.
@@ -82,7 +82,6 @@ final class Stage {
         admin = SocketAddress(IPAddress(v4: 0x7f00_0001), 9060)
         ports = 10_000...10_199
         (self.pbx, self.itsp, self.directory) = (pbx, itsp, directory)
-        itsp.hidden = [pbx.address.ip, inside.ip]
         self.configuration =
             configuration + """
 
@@ -92,7 +91,11 @@ final class Stage {
 
                 """
         try self.configuration.write(toFile: file, atomically: true, encoding: .utf8)
+        hideInside()
     }
+
+    /// What the ITSP gets shows nothing of the inside, but for an address that is the outside's as well.
+    private func hideInside() { itsp.hidden = [pbx.address.ip] + (inside.ip == outside.ip ? [] : [inside.ip]) }
 
     deinit {
         process?.kill(SIGKILL)
