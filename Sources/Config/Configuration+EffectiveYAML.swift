@@ -62,10 +62,11 @@ extension TrunkConfiguration {
             ("max_calls", maxCalls), ("calls_per_second", callsPerSecond), ("minutes_per_day", minutesPerDay),
         ] { lines.append("    \(key): \(limit.map { "\($0)" } ?? "none")") }
         if !pbx.isEmpty { lines.append("    pbx: \(list(pbx))") }
-        return lines + [
-            "    srtp: off", "    hide: no", "    hide_call_id: no", "    identity: keep",
-            "    redirects: \(redirects.rawValue)",
+        lines += [
+            "    srtp: off", "    hide: \(hidesTopology ? "yes" : "no")", "    hide_call_id: \(hideCallID.rawValue)",
         ]
+        if let fromDomain { lines.append("    from_domain: \(quoted(fromDomain))") }
+        return lines + ["    identity: \(identity.rawValue)", "    redirects: \(redirects.rawValue)"]
     }
 }
 

@@ -33,6 +33,13 @@ public struct TrunkConfiguration: Hashable, Sendable {
     public var redirects = RedirectMode.pass
     /// How often we ask it whether it is there; nil: never.
     public var qualify: Duration?
+    /// Whether it is kept from seeing the topology of the inside.
+    public var hidesTopology = true
+    /// Which Call-IDs it does not get to see, where topology is hidden.
+    public var hideCallID = CallIDHiding.auto
+    /// The host in From and other identities where that would be an inside one; nil: our outside address.
+    public var fromDomain: String?
+    public var identity = Identity.keep
 
     /// Where our token is in a Contact that leaves.
     public enum ContactMode: String, Hashable, Sendable, CaseIterable {
@@ -43,6 +50,16 @@ public struct TrunkConfiguration: Hashable, Sendable {
         /// In a Path as well, where the PBX supports it (RFC 3327).
         case path
     }
+
+    /// Which Call-IDs are hidden.
+    public enum CallIDHiding: String, Hashable, Sendable, CaseIterable {
+        /// Those that contain an inside address.
+        case auto
+        case yes, no
+    }
+
+    /// What becomes of P-Asserted-Identity, either way (RFC 3325).
+    public enum Identity: String, Hashable, Sendable, CaseIterable { case keep, remove }
 
     /// Who goes where a 3xx says.
     public enum RedirectMode: String, Hashable, Sendable, CaseIterable {

@@ -23,6 +23,13 @@ enum Value {
         }
     }
 
+    /// `auto`, or yes or no.
+    static func callIDHiding(_ text: String) throws(ValueError) -> TrunkConfiguration.CallIDHiding {
+        if text.lowercased() == "auto" { return .auto }
+        guard let isOn = try? boolean(text) else { throw .expected("auto, yes or no", text) }
+        return isOn ? .yes : .no
+    }
+
     /// One of the words of an enumeration.
     static func word<T: RawRepresentable<String> & CaseIterable>(_ text: String) throws(ValueError) -> T {
         if let value = T(rawValue: text.lowercased()) { return value }

@@ -6,10 +6,10 @@ extension YAMLReader {
         [
             "name", "domain", "user", "transport", "networks", "media_networks", "nat", "trust_udp", "contact", "pbx",
             "source_port", "qualify", "max_calls", "calls_per_second", "minutes_per_day", "srtp", "hide",
-            "hide_call_id", "identity", "redirects",
+            "hide_call_id", "from_domain", "identity", "redirects",
         ],
         notBuilt: [
-            "keying", "tls", "from_domain",
+            "keying", "tls",
         ])
 
     mutating func trunks(_ entry: Entry) -> [TrunkConfiguration] {
@@ -52,6 +52,7 @@ extension YAMLReader {
         set(&trunk.contact, from: entries["contact"], Value.word)
         set(&trunk.redirects, from: entries["redirects"], Value.word)
         set(&trunk.qualify, from: entries["qualify"], Value.qualify)
+        setHiding(&trunk, entries)
         set(&trunk.maxCalls, from: entries["max_calls"], Value.limit)
         set(&trunk.callsPerSecond, from: entries["calls_per_second"], Value.limit)
         set(&trunk.minutesPerDay, from: entries["minutes_per_day"], Value.limit)
@@ -59,11 +60,15 @@ extension YAMLReader {
         return trunk.name.isEmpty || trunk.domain.isEmpty ? nil : trunk
     }
 
+    private mutating func setHiding(_ trunk: inout TrunkConfiguration, _ entries: [String: Entry]) {
+        set(&trunk.hidesTopology, from: entries["hide"], Value.boolean)
+        set(&trunk.hideCallID, from: entries["hide_call_id"], Value.callIDHiding)
+        set(&trunk.fromDomain, from: entries["from_domain"]) { text throws(ValueError) in try Value.domain(text) }
+        set(&trunk.identity, from: entries["identity"], Value.word)
+    }
+
     /// The keys of which one value is built: naming it is right and changes nothing.
     private mutating func expectDefaults(_ entries: [String: Entry]) {
         expect(entries["srtp"], ["off", "no"], notBuilt: ["auto", "optional", "required"])
-        expect(entries["hide"], ["no", "off", "false"], notBuilt: ["yes", "on", "true"])
-        expect(entries["hide_call_id"], ["no", "off", "false"], notBuilt: ["auto", "yes", "on", "true"])
-        expect(entries["identity"], ["keep"], notBuilt: ["remove"])
     }
 }

@@ -124,13 +124,27 @@ extension ContactMode {
     }
 }
 
+extension HidingSettings {
+    init(_ trunk: TrunkConfiguration) {
+        let callIDs: CallIDs =
+            switch trunk.hideCallID {
+            case .auto: .telling
+            case .yes: .all
+            case .no: .none
+            }
+        self.init(
+            isOn: trunk.hidesTopology, callIDs: callIDs, fromDomain: trunk.fromDomain,
+            keepsIdentity: trunk.identity == .keep)
+    }
+}
+
 extension TrunkSettings {
     init(_ trunk: TrunkConfiguration) {
         self.init(
             name: trunk.name, domain: trunk.domain, user: trunk.user, networks: trunk.networks,
             mediaNetworks: trunk.mediaNetworks, isNAT: trunk.isBehindNAT, trustsUDP: trunk.trustsUDP,
             pbxs: trunk.pbx.map(PBXSettings.init), contact: ContactMode(trunk.contact), transport: trunk.transport,
-            qualify: trunk.qualify)
+            qualify: trunk.qualify, hiding: HidingSettings(trunk))
         redirects = trunk.redirects == .follow ? .follow : .pass
     }
 }

@@ -89,7 +89,7 @@ final class SignallingShard: TransportClient {
     // MARK: In
 
     func received(_ message: [UInt8], from flow: Flow) -> Bool {
-        let owner = links.shard(of: message)
+        let owner = links.shard(of: message) { core.insideCallID($0, from: flow) }
         if owner == index {
             core.receive(message, from: flow, at: loop.now)
             return true
@@ -291,10 +291,10 @@ struct ShardLinks: Sendable {
     /// Writes a registration seen down, for the next start.
     let record: @Sendable (DirectoryUpdate, Instant) -> Void
 
-    /// The shard that owns the message's Call-ID; shard 0 takes what has none.
-    func shard(of bytes: [UInt8]) -> Int {
+    /// The shard that owns the message's Call-ID, as the inside knows it; shard 0 takes what has none.
+    func shard(of bytes: [UInt8], insideCallID: (ArraySlice<UInt8>) -> [UInt8]?) -> Int {
         guard shards.count > 1, let range = CallIDScanner.callID(in: bytes) else { return 0 }
-        return Int(hash(bytes[range]) % UInt64(shards.count))
+        return Int(hash(insideCallID(bytes[range])?[...] ?? bytes[range]) % UInt64(shards.count))
     }
 
     /// The shard that knows the connections to the peer of a flow, and opens one.

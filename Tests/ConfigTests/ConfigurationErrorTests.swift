@@ -74,12 +74,11 @@ struct ConfigurationErrorTests {
                 "inside: {addresses: [10.0.0.1], srtp: auto}\noutside: 192.0.2.1",
                 "edge.yaml:1:39: 'inside.srtp': 'srtp: auto' is not built yet"),
             .after(
-                "trunks:\n- name: a\n  domain: a.example\n  transport: tls\n  srtp: required\n  hide: yes\n  keying: sdes\n",
+                "trunks:\n- name: a\n  domain: a.example\n  transport: tls\n  srtp: required\n  keying: sdes\n",
                 """
                 edge.yaml:6:14: 'trunks[0].transport': 'transport: tls' is not built yet
                 edge.yaml:7:9: 'trunks[0].srtp': 'srtp: required' is not built yet
-                edge.yaml:8:9: 'trunks[0].hide': 'hide: yes' is not built yet
-                edge.yaml:9:3: 'trunks[0].keying' is not built yet
+                edge.yaml:8:3: 'trunks[0].keying' is not built yet
                 """),
         ])
     func notBuilt(mistake: Mistake) { #expect(complaints(mistake.yaml) == mistake.complaint) }

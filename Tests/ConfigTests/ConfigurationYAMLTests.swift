@@ -42,6 +42,7 @@ struct ConfigurationYAMLTests {
         trunk.pbx = [SIPTarget(host: .address(ip("192.168.0.3")))]
         trunk.sourcePort = 5080
         trunk.qualify = .seconds(30)
+        trunk.fromDomain = "my.itsp.com"
         (trunk.maxCalls, trunk.callsPerSecond, trunk.minutesPerDay) = (30, 5, 2000)
         #expect(file.trunks == [trunk])
     }
@@ -55,6 +56,8 @@ struct ConfigurationYAMLTests {
             pbx: [sip:10.0.0.2, "sip:[fd00::2]:5062;transport=udp", "SIP:pbx.Example.org:5061"]
             trunks:
               - {name: a, domain: A.example, nat: yes, trust_udp: no, media_networks: [192.0.2.0/24], pbx: sip:10.0.0.3}
+              - {name: c, domain: c.example, hide: yes, hide_call_id: auto, identity: keep}
+              - {name: d, domain: d.example, hide: on, hide_call_id: yes, from_domain: D.example, identity: remove}
               - {name: b, domain: 192.0.2.7, user: "1000", transport: udp, contact: parameter, hide: no,
                  hide_call_id: no, identity: keep, redirects: pass, srtp: off}
             media: {ports: 30000-30101, timeout: 90s, workers: 3, allow: [127.0.0.0/8], direct_media: no}
@@ -80,6 +83,12 @@ struct ConfigurationYAMLTests {
         #expect(configuration.trunk(named: "a")?.trustsUDP == false)
         #expect(configuration.trunk(named: "a")?.domain == "a.example")
         #expect(configuration.trunk(named: "b")?.user == "1000")
+        let (b, c, d) = (
+            configuration.trunk(named: "b"), configuration.trunk(named: "c"), configuration.trunk(named: "d")
+        )
+        #expect(b?.hidesTopology == false && c?.hidesTopology == true && d?.hidesTopology == true)
+        #expect(b?.hideCallID == .no && c?.hideCallID == .auto && d?.hideCallID == .yes)
+        #expect(c?.identity == .keep && d?.identity == .remove && d?.fromDomain == "d.example" && c?.fromDomain == nil)
         #expect(configuration.media.ports == 30000...30101)
         #expect(configuration.media.timeout == .seconds(90))
         #expect(configuration.media.workers == .exactly(3))

@@ -67,6 +67,7 @@ final class Stage {
 
             """
         try configuration.write(toFile: file, atomically: true, encoding: .utf8)
+        hideInside()
     }
 
     /// A proxy on a host of its own, with the ends on theirs. `inside` and `outside` are what the ends are told.
@@ -90,7 +91,11 @@ final class Stage {
 
                 """
         try self.configuration.write(toFile: file, atomically: true, encoding: .utf8)
+        hideInside()
     }
+
+    /// What the ITSP gets shows nothing of the inside, but for an address that is the outside's as well.
+    private func hideInside() { itsp.hidden = [pbx.address.ip] + (inside.ip == outside.ip ? [] : [inside.ip]) }
 
     deinit {
         process?.kill(SIGKILL)

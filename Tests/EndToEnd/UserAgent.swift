@@ -12,6 +12,8 @@ final class UserAgent {
     /// Datagrams that came before: a repeated one is a retransmission.
     private var seen: Set<[UInt8]> = []
     private var branches = 0
+    /// Addresses that nothing which it gets may show: those of the other side.
+    var hidden: [IPAddress] = []
 
     var address: SocketAddress { peer.address }
 
@@ -89,11 +91,26 @@ final class UserAgent {
         repeat {
             let left = max(0, end.timeIntervalSinceNow)
             guard let (packet, _) = peer.receive(within: Int32(left * 1_000)) else { return nil }
+            expectHidden(packet)
             guard seen.insert(packet).inserted, let message = WireMessage(packet), !message.kind.hasPrefix("100 ")
             else { continue }
             return message
         } while end.timeIntervalSinceNow > 0
         return nil
+    }
+
+    /// The scan of design §3.
+    private func expectHidden(_ packet: [UInt8]) {
+        let text = String(decoding: packet, as: UTF8.self)
+        for ip in hidden {
+            let isShown =
+                ip.family == .v6
+                ? text.contains("[\(ip)]") || text.contains("IP6 \(ip)\r")
+                : text.ranges(of: "\(ip)").contains { range in
+                    range.upperBound == text.endIndex || !text[range.upperBound].isNumber
+                }
+            if isShown { Issue.record("\(name) is shown \(ip):\n\(text)") }
+        }
     }
 
     struct Unexpected: Error, CustomStringConvertible {

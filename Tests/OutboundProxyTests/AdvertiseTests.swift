@@ -28,7 +28,7 @@ import Testing
         let proxy = proxy()
         var call = try proxy.callOut()
         #expect(call.invite.values(.via)[0].hasPrefix("SIP/2.0/UDP 198.51.100.9:5060;"))
-        #expect(call.invite.values(.recordRoute)[0].hasPrefix("<sip:198.51.100.9:5060;lr;r2=on;sp="))
+        #expect(call.invite.values(.recordRoute)[0].hasPrefix("<sip:198.51.100.9:5060;lr;sp="))
         #expect(call.invite.uri(.contact).hasPrefix("sip:asterisk@198.51.100.9:5060;sp="))
         #expect(!call.invite.text.contains("172.16.0.2"))
         let info = proxy.receive(call.itsp.request("INFO"), on: .outside)

@@ -110,7 +110,9 @@ final class FlowPlayer {
     private(set) var unexpected: [Sent] = []
     /// Our Vias by the branch that the RFC gave them.
     private var vias: [String: String] = [:]
-    private var recordRoutes: [String] = []
+    /// Our Record-Route value of the outside, as it left; that of the inside is always the same.
+    private var outsideRoute = ""
+    private let insideRoute = "<sip:192.168.0.1:5060;lr;r2=on>"
     private var contact = ""
 
     init(_ role: FlowRole) throws {
@@ -146,12 +148,13 @@ final class FlowPlayer {
         }
         let ours = "<sip:\(role.host);lr>"
         if text.hasPrefix("SIP/2.0") {
-            text = text.replacingOccurrences(of: ours, with: recordRoutes.joined(separator: ", "))
+            // A response that comes from outside knows nothing of the inside.
+            let routes = side == .inside ? [insideRoute, outsideRoute] : [outsideRoute]
+            text = text.replacingOccurrences(of: ours, with: routes.joined(separator: ", "))
         } else {
-            let isFirst = recordRoutes.isEmpty || !text.contains(toTag: true)
-            let mine = recordRoutes.filter { $0.contains("192.168.0.1") == (side == .inside) }
-            let other = recordRoutes.filter { $0.contains("192.168.0.1") != (side == .inside) }
-            let routes = isFirst ? ["<sip:\(side == .inside ? "192.168.0.1" : "203.0.113.1");lr>"] : mine + other
+            let isFirst = outsideRoute.isEmpty || !text.contains(toTag: true)
+            let known = side == .inside ? [insideRoute, outsideRoute] : [outsideRoute]
+            let routes = isFirst ? ["<sip:\(side == .inside ? "192.168.0.1" : "203.0.113.1");lr>"] : known
             text = text.replacingOccurrences(of: ours, with: routes.joined(separator: ", "))
             if side == .outside { text = hidden(text) }
         }
@@ -177,7 +180,7 @@ final class FlowPlayer {
     private func leave(_ message: FlowMessage, to party: String) throws {
         let side: Side = party == role.nearUA ? .inside : .outside
         let expected = common(try message.text())
-        let wanted = canonical(expected)
+        let wanted = canonical(side == .outside ? withoutLowerVias(expected) : expected)
         guard let index = unexpected.firstIndex(where: { $0.side == side && canonical(rfc($0.text)) == wanted }) else {
             let left = unexpected.filter { $0.side == side }.map { canonical(rfc($0.text)) }
             Issue.record(
@@ -193,9 +196,19 @@ final class FlowPlayer {
         if sent.isRequest, let branch = expected.firstMatch(of: /branch=([^;\s]+)/)?.1 {
             vias[String(branch)] = sent.values(.via)[0].replacingOccurrences(of: "SIP/2.0/UDP ", with: "")
         }
-        let ours = sent.values(.recordRoute).filter { $0.contains(";r2=on") }
-        if sent.isRequest, !ours.isEmpty { recordRoutes = ours }
+        let own = sent.values(.recordRoute).first { $0.hasPrefix("<sip:203.0.113.1:5060;lr") }
+        if sent.isRequest, let own { outsideRoute = own }
         if sent.side == .outside, sent.uri(.contact).contains(";sp=") { contact = sent.uri(.contact) }
+    }
+
+    /// A request leaves with our Via alone: those below are the inside's.
+    private func withoutLowerVias(_ text: String) -> String {
+        guard !text.hasPrefix("SIP/2.0") else { return text }
+        var vias = 0
+        return text.components(separatedBy: "\r\n").filter { line in
+            if line.hasPrefix("Via:") { vias += 1 }
+            return !line.hasPrefix("Via:") || vias < 2
+        }.joined(separator: "\r\n")
     }
 
     /// What we sent, in the RFC's terms.
@@ -204,7 +217,7 @@ final class FlowPlayer {
             .replacing(/Record-Route: <sip:192\.168\.0\.1:5060;lr;r2=on>\r\n/, with: "")
             .replacing(#/<sip:192\.168\.0\.1:5060;lr;r2=on>, /#, with: "")
             .replacing(#/, <sip:192\.168\.0\.1:5060;lr;r2=on>/#, with: "")
-            .replacing(/<sip:203\.0\.113\.1:5060;lr;r2=on;sp=[^>]+>/, with: "<sip:\(role.host);lr>")
+            .replacing(/<sip:203\.0\.113\.1:5060;lr(;r2=on)?;sp=[^>]+>/, with: "<sip:\(role.host);lr>")
             .replacing(/@203\.0\.113\.1:5060;sp=[^> ]+/, with: "@192.168.0.2")
     }
 

@@ -89,8 +89,9 @@ extension ProxyHarness {
                 target: ok.uri(.contact), routes: Array(ok.values(.recordRoute).reversed()), cSeq: 1,
                 contact: Self.pbxContact),
             itsp: Dialog(
-                side: .outside, source: Self.itsp, local: ok.header(.to), remote: invite.header(.from), callID: callID,
-                target: invite.uri(.contact), routes: invite.values(.recordRoute), cSeq: 100,
+                side: .outside, source: Self.itsp, local: ok.header(.to), remote: invite.header(.from),
+                callID: invite.header(.callID), target: invite.uri(.contact), routes: invite.values(.recordRoute),
+                cSeq: 100,
                 contact: itspContact), invite: invite, ok: ok)
         guard acknowledges else { return call }
         let ack = receive(call.pbx.request("ACK", cSeq: 1, body: ackBody), on: .inside)

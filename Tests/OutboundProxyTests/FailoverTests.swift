@@ -17,7 +17,7 @@ import Testing
         #expect(sent.map(\.method) == [.ack, .invite] && sent.targets == [Targets.first, Targets.second])
         #expect(sent[0].values(.via) == Array(first.values(.via).prefix(1)))
         let second = sent[1]
-        #expect(second.values(.via)[0] != first.values(.via)[0] && second.values(.via)[1] == first.values(.via)[1])
+        #expect(second.values(.via) != first.values(.via) && second.values(.via).count == 1)
         #expect(second.body == first.body && second.uri(.contact) == first.uri(.contact))
         let ok = proxy.answer(200, to: second)
         #expect(ok.statuses == [200] && ok[0].side == .inside)
@@ -230,7 +230,7 @@ import Testing
     // MARK: Other places, each with its own Request-URI
 
     @Test func `alternatives: another hop with another Request-URI, once the first has failed`() throws {
-        let text = CallTexts.outboundINVITE(body: nil)
+        let text = CallTexts.inboundINVITE(uri: "sip:1000@203.0.113.1", body: nil)
         let message = try MessageParser.parse(datagram: wire(text))
         let listener = ProxyHarness.listeners[1]
         let arrival = Arrival(

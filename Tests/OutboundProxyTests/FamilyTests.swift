@@ -34,7 +34,7 @@ import Testing
         let invite = try #require(proxy.receive(text.measured, on: .inside, from: Self.pbx6).first)
         #expect(invite.to == ProxyHarness.itsp && invite.values(.route).isEmpty)
         #expect(invite.uri(.contact).hasPrefix("sip:asterisk@203.0.113.1:5060;sp=d"))
-        #expect(invite.values(.recordRoute)[1] == "<sip:[fd00:168::1]:5060;lr;r2=on>")
+        #expect(invite.values(.recordRoute).count == 1)
         let ok = try #require(
             proxy.receive(
                 CallTexts.response(
@@ -82,9 +82,9 @@ import Testing
 @Suite struct FindingTests {
     let proxy = ProxyHarness()
 
-    @Test func `the PBX's From and its private host pass as they are (finding 2)`() throws {
+    @Test func `the PBX's From leaves with our host for its own (finding 2)`() throws {
         let invite = try #require(proxy.receive(CallTexts.outboundINVITE(), on: .inside).first)
-        #expect(invite.header(.from) == ProxyHarness.pbxIdentity)
+        #expect(invite.header(.from) == "\"1000\" <sip:1000@203.0.113.1>;tag=pbx")
         #expect(invite.header(.to) == "<sip:tone@203.0.113.10>")
     }
 

@@ -231,7 +231,8 @@ import Testing
     @Test func `hops that are down come last among alternatives`() throws {
         let dead = Targets.target("udp:192.168.0.2:5060")
         proxy.core.apply(.health(dead, .down(until: .distantFuture)))
-        let message = try MessageParser.parse(datagram: wire(CallTexts.outboundINVITE(body: nil)))
+        let text = CallTexts.inboundINVITE(uri: "sip:1000@203.0.113.1", body: nil)
+        let message = try MessageParser.parse(datagram: wire(text))
         let listener = ProxyHarness.listeners[1]
         let arrival = Arrival(
             message: message, flow: Flow(listener: listener.id, peer: ProxyHarness.itsp), listener: listener,

@@ -13,12 +13,10 @@ import Testing
         #expect(sent.count == 1)
         #expect(invite.to == ProxyHarness.itsp)
         #expect(invite.start == "INVITE sip:tone@203.0.113.10 SIP/2.0")
-        #expect(invite.values(.via).count == 2)
+        #expect(invite.values(.via).count == 1)
         #expect(invite.values(.via)[0].hasPrefix("SIP/2.0/UDP 203.0.113.1:5060;rport;branch=z9hG4bK"))
-        #expect(invite.values(.via)[1].contains("rport=5060"))
-        #expect(invite.values(.recordRoute).count == 2)
-        #expect(invite.values(.recordRoute)[0].hasPrefix("<sip:203.0.113.1:5060;lr;r2=on;sp="))
-        #expect(invite.values(.recordRoute)[1] == "<sip:192.168.0.1:5060;lr;r2=on>")
+        #expect(invite.values(.recordRoute).count == 1)
+        #expect(invite.values(.recordRoute)[0].hasPrefix("<sip:203.0.113.1:5060;lr;sp="))
         #expect(invite.values(.route).isEmpty)
         #expect(invite.header(.maxForwards) == "69")
         #expect(invite.uri(.contact).hasPrefix("sip:asterisk@203.0.113.1:5060;sp="))
@@ -37,7 +35,10 @@ import Testing
             CallTexts.response(180, "Ringing", to: invite, tag: "b", contact: "<sip:tone@203.0.113.11:5060>"),
             on: .outside)
         #expect(ringing.map(\.status) == [180])
-        #expect(ringing[0].values(.via).count == 1)
+        #expect(
+            ringing[0].values(.via) == [
+                "SIP/2.0/UDP 192.168.0.2:5060;rport=5060;branch=z9hG4bKpbx1;received=192.168.0.2"
+            ])
         #expect(ringing[0].uri(.contact) == "sip:tone@203.0.113.11:5060")
         let ok = try #require(
             proxy.receive(

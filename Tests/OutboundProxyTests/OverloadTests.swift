@@ -55,7 +55,7 @@ import Testing
     @Test(arguments: [1.2, 1.5, 2, 5])
     func `under a load beyond capacity the delay stays small`(factor: Double) {
         let state = run(offered: 1000 * factor, capacity: 1000, windows: 600)
-        #expect(state.delay < 0.2)
+        #expect(state.delay < 0.5)
         #expect(abs(state.pressure - (1 - 1 / factor)) < 0.2)
     }
 
@@ -65,10 +65,10 @@ import Testing
 
     @Test func `one late moment is nothing, and after an overload all is taken again within seconds`() {
         var gauge = LoadGauge()
-        for _ in 0..<3 { gauge.note(busy: 1, lag: .milliseconds(200)) }
+        for _ in 0..<3 { gauge.note(busy: 1, lag: .milliseconds(400)) }
         gauge.note(busy: 0.4, lag: .zero)
         #expect(gauge.pressure == 0)
-        for _ in 0..<100 { gauge.note(busy: 1, lag: .milliseconds(200)) }
+        for _ in 0..<100 { gauge.note(busy: 1, lag: .milliseconds(400)) }
         #expect(gauge.pressure == 1)
         for _ in 0..<80 { gauge.note(busy: 0.3, lag: .zero) }
         #expect(gauge.pressure == 0)

@@ -25,6 +25,10 @@ final class ProxyHarness {
     /// Whether each message that leaves outside is scanned for inside addresses (design §3).
     var scansOutside = true
     private(set) var leaks: [String] = []
+    /// Fields with such addresses that came from outside: a response repeats its request's (RFC 3261 §8.2.6.2).
+    private var repeatable: Set<String> = []
+    /// What inside addresses start with.
+    var insidePrefixes = ["192.168.0.", "fd00:168:"]
     /// The one socket of a host on which both sides have the same address and port.
     var sharedSocket: ListenerID?
 
@@ -47,7 +51,7 @@ final class ProxyHarness {
 
     init(
         pbxs: [PBXSettings] = [PBXSettings(host: "192.168.0.2", port: 5060)], trunks: [TrunkSettings] = [],
-        change: (inout ProxySettings) -> Void = { _ in }
+        store: MemoryTokenStore = MemoryTokenStore(), change: (inout ProxySettings) -> Void = { _ in }
     ) {
         var settings = ProxySettings(
             listeners: Self.listeners,
@@ -59,7 +63,7 @@ final class ProxyHarness {
             settings: settings,
             tokens: TokenCodec(
                 cipher: DeterministicCipher(current: key ?? DeterministicCipher.Key(randomWithID: 1)),
-                store: MemoryTokenStore()),
+                store: store),
             media: media, hash: KeyedHash(key0: 1, key1: 2))
     }
 
@@ -82,7 +86,13 @@ final class ProxyHarness {
         let index: UInt16 = (side == .inside ? 0 : 1) + (source.ip.family == .v6 ? 2 : 0)
         let common = ListenerID(index + (transport == .udp ? 0 : UInt16(Self.listeners.count)))
         let id = listener.map { ListenerID($0) } ?? sharedSocket ?? common
-        core.receive(bytes, from: Flow(listener: id, peer: source), at: now)
+        return receive(bytes, on: side, from: Flow(listener: id, peer: source))
+    }
+
+    @discardableResult
+    func receive(_ bytes: [UInt8], on side: Side, from flow: Flow) -> [Sent] {
+        if side == .outside, bytes.contains(anyOf: insidePrefixes) { note(bytes) }
+        core.receive(bytes, from: flow, at: now)
         return drain()
     }
 
@@ -124,6 +134,17 @@ final class ProxyHarness {
         return locating.filter { $0.host == name }
     }
 
+    private func note(_ bytes: [UInt8]) {
+        for line in bytes.split(separator: 10) { repeatable.insert(asItCame(String(decoding: line, as: UTF8.self))) }
+    }
+
+    /// The field's value without what a response adds (the real source in Via, a tag in To, the long name) or leaves
+    /// out: white space around it.
+    private func asItCame(_ line: String) -> String {
+        let value = String(line.drop { $0 != ":" }.dropFirst().filter { !$0.isWhitespace })
+        return value.replacing(/;(received|rport)(=[^;,]*)?/, with: "").replacing(/;tag=[^;]*$/, with: "")
+    }
+
     func drain() -> [Sent] {
         var list: [Sent] = []
         for output in core.takeOutputs() {
@@ -137,9 +158,12 @@ final class ProxyHarness {
                 }
                 let message = Sent(
                     bytes: bytes, to: flow.peer, side: side, transport: listener.transport, from: listener.local)
-                if side == .outside, scansOutside, bytes.count > 4, !message.insideAddresses.isEmpty {
-                    leaks += message.insideAddresses
-                    Issue.record("an inside address leaves: \(message.insideAddresses)\n\(message.text)")
+                var shown =
+                    side == .outside && scansOutside && bytes.count > 4 ? message.lines(with: insidePrefixes) : []
+                if !message.isRequest, !repeatable.isEmpty { shown.removeAll { repeatable.contains(asItCame($0)) } }
+                if !shown.isEmpty {
+                    leaks += shown
+                    Issue.record("an inside address leaves: \(shown)\n\(message.text)")
                 }
                 list.append(message)
             case .locate(let query): locating.append(query)
@@ -192,26 +216,23 @@ struct Sent {
         return bytes.text(value.uri)
     }
 
-    /// Lines that name an inside address, but for those that show one until topology is hidden: lower Via and
-    /// Record-Route values, Route, From and To, Call-ID and identity headers.
-    var insideAddresses: [String] {
-        guard let message else { return ["unreadable: \(text)"] }
-        var lines = [message.isRequest ? bytes.text(message.requestURI) : "", body]
-        var seen: Set<HeaderName> = []
-        for field in message.headers {
-            let isFirst = seen.insert(field.name).inserted
-            switch field.name {
-            case .from, .to, .callID, .route: continue
-            case .via where message.isRequest && isFirst:
-                lines.append(String(bytes.text(field.value).prefix { $0 != "," }))
-            case .via: continue
-            case .recordRoute where message.isRequest && isFirst:
-                lines.append(String(bytes.text(field.value).prefix { $0 != "," }))
-            case .recordRoute: continue
-            default: lines.append(bytes.text(field.value))
-            }
+    /// The lines in which any of the words stands: inside addresses, wherever in the message they are (design §3).
+    func lines(with words: [String]) -> [String] {
+        // Most have none, and text is slow.
+        guard bytes.contains(anyOf: words) else { return [] }
+        return text.split(separator: "\r\n").map(String.init).filter { line in words.contains { line.contains($0) } }
+    }
+}
+
+extension [UInt8] {
+    fileprivate func contains(anyOf words: [String]) -> Bool { words.contains { contains(Array($0.utf8)) } }
+
+    /// Whether the text stands anywhere in the octets.
+    private func contains(_ text: [UInt8]) -> Bool {
+        guard count >= text.count else { return false }
+        return (0...(count - text.count)).contains {
+            self[$0] == text[0] && self[$0..<($0 + text.count)].elementsEqual(text)
         }
-        return lines.filter { $0.contains("192.168.0.") || $0.contains("fd00:168:") }
     }
 }
 

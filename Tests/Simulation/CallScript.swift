@@ -157,7 +157,7 @@ final class CallRecord {
     }
 
     func note(bye: SIPText, isCaller: Bool, at now: Instant) {
-        if bye.vias.count == 1 { endedByEdge = endedByEdge ?? now }
+        if bye.vias.count == 1, bye["reason"]?.hasPrefix("SIP;text=") == true { endedByEdge = endedByEdge ?? now }
     }
 }
 

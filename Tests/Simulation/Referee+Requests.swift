@@ -132,6 +132,7 @@ extension Referee {
         switch message.method {
         case "ACK":
             acks[message.branch + message.callID] = now
+            acks[message.sender + (message.toTag ?? "")] = now
             if let server = servers[message.branch + "INVITE"], server.final != nil, server.acknowledged == nil {
                 server.acknowledged = now
                 server.checkG(at: now, broken)
@@ -152,6 +153,7 @@ extension Referee {
             let server = ServerRecord(message, from: source, on: side, at: now)
             server.mustBeAnswered = isOpen
             servers[key] = server
+            if side == .inside { senders[message.sender] = key }
         }
     }
 
@@ -163,10 +165,10 @@ extension Referee {
         }
         let key = message.branch + message.method
         if let client = clients[key] { return client.sentAgain(message, to: peer, at: now, broken) }
-        let server = message.vias.count > 1 ? upstream(of: message) : nil
+        let server = upstream(of: message, on: side)
         let client = ClientRecord(message, to: peer, on: side, of: server, at: now)
         clients[key] = client
-        guard message.vias.count > 1 else {
+        guard message.vias.count > 1 || server != nil else {
             if message.method != "BYE" && message.method != "CANCEL" { broken("a request of nobody leaves", message) }
             return
         }
@@ -175,7 +177,12 @@ extension Referee {
         server.branches.append(client)
     }
 
-    private func upstream(of message: SIPText) -> ServerRecord? {
+    /// The request that it was forwarded for: by the Via below ours, or where that is hidden by who sent it, and as which.
+    private func upstream(of message: SIPText, on side: Side) -> ServerRecord? {
+        guard message.vias.count > 1 else {
+            guard side == .outside, message.method != "CANCEL" else { return nil }
+            return senders[message.sender].flatMap { servers[$0] }
+        }
         guard let branch = SIPText.parameter("branch", of: message.vias[1]) else { return nil }
         return servers[branch + message.method]
     }
@@ -196,13 +203,18 @@ extension Referee {
         }
         let hops = Int(message["max-forwards"] ?? "") ?? -1
         if hops != (Int(server.request["max-forwards"] ?? "") ?? 0) - 1 { broken("Max-Forwards", message) }
-        if message.vias.count != server.request.vias.count + 1 { broken("Via stack", message) }
+        // Towards outside our Via stands for all of the inside.
+        let isHidden = server.side == .inside
+        if message.vias.count != (isHidden ? 1 : server.request.vias.count + 1) { broken("Via stack", message) }
         for (name, value) in [("call-id", message.callID), ("from", ""), ("to", ""), ("cseq", "")]
-        where message[name] != (value.isEmpty ? server.request[name] : value) {
+        where InsideAddresses.neutral(message[name])
+            != (value.isEmpty ? InsideAddresses.neutral(server.request[name]) : value)
+        {
             broken("\(name) is changed", message)
         }
         if message.method == "INVITE", message.toTag == nil,
-            message.values("record-route").count != server.request.values("record-route").count + 2
+            message.values("record-route").count
+                != (isHidden ? 1 : server.request.values("record-route").count + 2)
         {
             broken("Record-Route is missing", message)
         }
@@ -231,6 +243,11 @@ extension Referee {
             guard let came = acks[branch + message.callID], now <= came + Self.patience else {
                 return broken("an ACK leaves that nobody sent", message)
             }
+            return
+        }
+        if clients[message.branch + "INVITE"] == nil, let came = acks[message.sender + (message.toTag ?? "")],
+            now <= came + Self.patience
+        {
             return
         }
         if let cause, let late = clients[cause.branch + "INVITE"], late.lateSuccess === cause {

@@ -19,6 +19,8 @@ final class Referee {
     private let report: (String) -> Void
     var servers: [String: ServerRecord] = [:]
     var clients: [String: ClientRecord] = [:]
+    /// The server transactions of the inside by who sent the request: outside only that is left of their Vias.
+    var senders: [String: String] = [:]
     /// The message that the edge is working on, if any.
     var cause: SIPText?
     /// Targets that are known to be down, and since when: for a while others must be tried first.
@@ -41,6 +43,7 @@ final class Referee {
 
     /// The edge has forgotten all transactions.
     func restart() {
+        senders = [:]
         letGo()
         acks = [:]
         (down, answered, suspects) = ([:], [:], [])
@@ -149,20 +152,16 @@ final class Referee {
     }
 }
 
-/// The scan of design §3: where an inside address may be seen outside, until topology is hidden.
+/// The scan of design §3: an inside address is nowhere in what leaves outside.
 enum InsideAddresses {
     static func shown(by message: SIPText) -> [String] {
-        var lines = [message.uri, message.body]
-        var seen: Set<String> = []
-        for field in message.fields {
-            let isFirst = seen.insert(field.name).inserted
-            switch field.name {
-            case "from", "to", "call-id", "route": continue
-            case "via", "record-route":
-                if message.isRequest, isFirst { lines.append(String(field.value.prefix { $0 != "," })) }
-            default: lines.append(field.value)
-            }
-        }
-        return lines.filter { $0.contains("192.168.0.") }
+        String(decoding: message.bytes, as: UTF8.self).split(separator: "\r\n").filter { $0.contains("192.168.0.") }
+            .map(String.init)
+    }
+
+    /// The value without the hosts that stand for the inside: the PBX's own, and ours in its place.
+    static func neutral(_ value: String?) -> String? {
+        value?.replacing(/192\.168\.0\.\d+/, with: "inside")
+            .replacing(/@(203\.0\.113\.1(?!\d)|\[2001:db8::1\])/, with: "@inside")
     }
 }

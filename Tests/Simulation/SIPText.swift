@@ -30,6 +30,9 @@ final class SIPText {
 
     var isRequest: Bool { status == 0 }
 
+    /// Who sent it, and which of its requests it is.
+    var sender: String { "\(callID) \(fromTag) \(cSeq) \(method)" }
+
     /// `INVITE`, or `200 INVITE`.
     var kind: String { isRequest ? method : "\(status) \(cSeqMethod)" }
 

@@ -39,6 +39,8 @@ struct Forwarding {
     var egress: Side
     /// Our Routes, to be taken off.
     var routes: RouteProcessing
+    /// The proxies that the request goes by inside, which its sender does not know: Route values, nearest first.
+    var inner: [[UInt8]] = []
     /// The next Route belongs to a strict router: it becomes the Request-URI (RFC 3261 §16.6 step 6).
     var isStrict = false
     /// The trunk's name, and its settings where it is configured.

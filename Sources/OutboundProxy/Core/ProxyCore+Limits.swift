@@ -74,7 +74,8 @@ extension ProxyCore {
         let extra = status == 503 ? Self.retryLater(spreadBy: tag) : []
         reply(
             LocalResponse.build(
-                status, StatusName.phrase(status), to: arrival.message, from: arrival.flow.peer, tag: tag, extra: extra),
+                status, StatusName.phrase(status), to: arrival.message, from: arrival.flow.peer, tag: tag,
+                callID: arrival.outerCallID, extra: extra),
             to: arrival)
     }
 

@@ -91,9 +91,21 @@ extension ProxyCore {
             side == .outside && isPhones(call.trunk)
             ? phoneFlow(of: call) : flow(to: party, on: side, directory.trunks.named(call.trunk))
         let dialog = OwnDialog(
-            party: party, other: other.identity, callID: call.callID, serial: call.serial, flow: flow)
+            party: party, other: identity(of: other, in: call),
+            callID: side == .outside ? call.outsideCallID ?? call.callID : call.callID, serial: call.serial,
+            flow: flow)
         call.openBYEs += 1
         sendBYE(in: dialog, cSeq: other.cSeq &+ 1, reason, for: .bye(call), at: now)
+    }
+
+    /// How the party is known on the side that is not its own.
+    private func identity(of party: Call.Party, in call: Call) -> [UInt8] {
+        guard !party.shown.isEmpty else { return party.identity }
+        let value = party.shown
+        guard let fork = call.confirmedFork, let address = NameAddress(0..<value.count, in: value),
+            address.tag(in: value) == nil
+        else { return value }
+        return value + Array(";tag=".utf8) + call.calleeTags[fork]
     }
 
     /// A target has accepted the INVITE that another one has answered before: it gets its ACK, and is told at once that
@@ -108,7 +120,7 @@ extension ProxyCore {
         let party = Call.Party(
             identity: Array(bytes[to.value]), target: contact, routes: routesBeyond(response), flow: flow)
         let dialog = OwnDialog(
-            party: party, other: Array(bytes[from.value]), callID: Array(bytes[response.callID]),
+            party: party, other: Array(bytes[from.value]), callID: sentCallID(of: response, server),
             serial: server.serial,
             flow: server.egress == .outside && isPhones(server.trunk)
                 ? flow : self.flow(to: party, on: server.egress, directory.trunks.named(server.trunk)))
@@ -118,6 +130,15 @@ extension ProxyCore {
         client.isHungUp = true
         sendBYE(
             in: dialog, cSeq: response.cSeq.number &+ 1, "another target answered first", for: .nobody, at: now)
+    }
+
+    /// The Call-ID that the server's request left with.
+    private func sentCallID(of response: Message, _ server: ServerTransaction) -> [UInt8] {
+        let callID = response.bytes[response.callID]
+        let outer =
+            server.egress == .outside && server.method == .invite
+            ? server.hiding.flatMap { hiding.hidden(callID: callID, $0) } : nil
+        return outer ?? Array(callID)
     }
 
     private func newBranch(of dialog: OwnDialog) -> [UInt8] { transactions.newBranch(loop: dialog.serial) }

@@ -127,6 +127,14 @@ extension ProxyCore {
     /// Where the call's phone is now: its NAT may have given it another port, or it has another connection.
     func phoneFlow(of call: Call) -> Flow { directory.phones.present(of: call[.outside].flow, key: call.phone) }
 
+    /// What our Record-Route for the inside says of the phone that has answered on `flow`.
+    func phoneRoute(of server: ServerTransaction, on flow: Flow) -> TokenRoute? {
+        guard server.egress == .outside, isPhones(server.trunk), let listener = identities[flow.listener] else {
+            return nil
+        }
+        return TokenRoute(side: .outside, transport: listener.transport, flow: flow)
+    }
+
     /// The flow, by the listener that it has now: a changed configuration numbers them anew. A connection has gone with
     /// the process that had it.
     private func usable(_ flow: Flow, _ transport: TransportProtocol) -> Flow? {

@@ -57,7 +57,7 @@ extension ProxyCore {
         guard message.method != .ack else { return }
         let tag = transactions.tag(for: message)
         let response = LocalResponse.build(
-            status, reason, to: message, from: arrival.flow.peer, tag: tag, extra: extra)
+            status, reason, to: message, from: arrival.flow.peer, tag: tag, callID: arrival.outerCallID, extra: extra)
         if status >= 300 {
             refused(message, on: arrival.flow, status, reason, label: label, trunk: trunk)
         }
@@ -69,7 +69,8 @@ extension ProxyCore {
         let message = arrival.message
         guard message.method != .ack else { return }
         let response = LocalResponse.build(
-            status, reason, to: message, from: arrival.flow.peer, tag: transactions.tag(for: message))
+            status, reason, to: message, from: arrival.flow.peer, tag: transactions.tag(for: message),
+            callID: arrival.outerCallID)
         guard response.count <= message.bytes.count || arrival.listener.transport.isReliable else {
             counters.droppedUnadmitted += 1
             return
@@ -191,6 +192,9 @@ extension ProxyCore {
                 connection: arrival.flow.connection),
             ingress: arrival.side, egress: forwarding.egress, trunk: forwarding.trunk,
             isReliable: arrival.listener.transport.isReliable, timers: settings.timers, now: arrival.now)
+        server.outerCallID = arrival.outerCallID
+        let hiding = forwarding.trunkSettings?.hiding ?? HidingSettings()
+        if hiding.isOn, arrival.side != forwarding.egress { server.hiding = hiding }
         server.place = place
         transactions.add(server)
         keepSweeping(from: arrival.now)

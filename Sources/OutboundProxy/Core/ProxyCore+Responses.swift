@@ -119,7 +119,9 @@ extension ProxyCore {
         relate(response, of: server, from: flow, at: now)
         var edits = MessageEdits()
         edits.truncate(at: response.body.upperBound)
-        removeTopVia(of: response, &edits)
+        if let listener = identities[server.flow.listener] {
+            cross(response, of: server, from: flow, by: listener, at: now, &edits)
+        }
         let isStream = server.flow.connection != 0
         var failure: MediaFailure?
         do {
@@ -176,6 +178,8 @@ extension ProxyCore {
         server.best = nil
         server.challenges = []
         server.request = nil
+        // Who accepted the INVITE repeats its 2xx (RFC 3261 §13.3.1.4).
+        if server.method != .invite || status >= 300 { server.senderFields = nil }
         server.failover = nil
         transactions.weigh(server, server.lastResponse?.count ?? 0)
         if server.method == .bye, let call = server.call, call.state == .confirmed,
@@ -187,7 +191,7 @@ extension ProxyCore {
         if status < 300, server.method != .invite { server.call = nil }
     }
 
-    private func removeTopVia(of response: Message, _ edits: inout MessageEdits) {
+    func removeTopVia(of response: Message, _ edits: inout MessageEdits) {
         guard let field = response.header(.via) else { return }
         let top = response.topVia.range
         if top == field.value {
@@ -203,7 +207,8 @@ extension ProxyCore {
     func respond(_ server: ServerTransaction, _ status: Int, _ reason: String, extra: [UInt8] = [], at now: Instant) {
         guard let request = server.request, server.sendResponse(status: status, at: now) == .send else { return }
         let tag = status > 100 ? transactions.tag(for: request) : nil
-        let bytes = LocalResponse.build(status, reason, to: request, from: server.flow.peer, tag: tag, extra: extra)
+        let bytes = LocalResponse.build(
+            status, reason, to: request, from: server.flow.peer, tag: tag, callID: server.outerCallID, extra: extra)
         if status >= 300 {
             let call = server.call
             let isTold = call == nil || server.serial != call?.serial || call?.state != .early

@@ -151,7 +151,8 @@ extension ProxyCore {
         var target = contacts.restored(
             uri, in: message, routes, from: arrival.flow.peer.ip, directory: directory, at: arrival.now)
         let trunk = known == nil || target == nil ? trunk(of: arrival, uri) : nil
-        let routePeer = contacts.routePeer(routes, in: message)
+        let route = contacts.route(routes, in: message)
+        let routePeer = route.map { Target($0.transport, $0.flow.peer) }
         if target == nil, let known, routePeer != nil || isHop(arrival.flow.peer.ip, trunk, of: known.call) {
             target = contacts.restored(party: known.call[.inside])
         }
@@ -173,7 +174,20 @@ extension ProxyCore {
         return toInside(
             [target], arrival, routes, trunk: name,
             settings: known == nil && phone == nil ? trunk?.settings : directory.trunks.named(name), known: known?.call,
-            phone: phone?.key)
+            inner: routes.next == nil ? innerRoutes(route, known?.call) : [], phone: phone?.key)
+    }
+
+    /// The proxies inside that a dialog goes by, which its outside party was not told.
+    private func innerRoutes(_ route: TokenRoute?, _ known: Call?) -> [[UInt8]] {
+        if let route, !route.beyond.isEmpty {
+            var values: [Range<Int>] = []
+            FieldValues.append(0..<route.beyond.count, of: route.beyond, to: &values)
+            return values.map { Array(route.beyond[$0]) }
+        }
+        guard let known, directory.trunks.named(known.trunk)?.hiding.isOn ?? true, known[.inside].isRouteKnown else {
+            return []
+        }
+        return known[.inside].routes
     }
 
     /// Whether the address is a hop that the call's outside signalling comes from: the one it began with, or another
@@ -188,14 +202,17 @@ extension ProxyCore {
     /// The request goes to an inside address, or nowhere: to the first of the targets that is there.
     private func toInside(
         _ targets: [RestoredTarget], _ arrival: Arrival, _ routes: RouteProcessing, trunk: String,
-        settings: TrunkSettings?, known: Call?, phone: [UInt8]? = nil
+        settings: TrunkSettings?, known: Call?, inner: [[UInt8]] = [], phone: [UInt8]? = nil
     ) -> Verdict {
         guard let first = targets.first else { return .refuse(404, "Not Found") }
         let bytes = arrival.message.bytes
         var isStrict = false
         let hop: Forwarding.NextHop
+        let way = RouteSet(target: first.uri, routes: inner)
         do {
-            if let next = routes.next {
+            if !inner.isEmpty {
+                hop = try insideHop(alongHidden: inner[0], home: first.home)
+            } else if let next = routes.next {
                 isStrict = URI(next.uri, in: bytes).map { !$0.isLoose(in: bytes) } ?? false
                 hop = try insideHop(along: next, arrival, routes, known)
             } else {
@@ -205,7 +222,8 @@ extension ProxyCore {
             return .refuse(error.status, error.reason)
         }
         var forwarding = Forwarding(
-            uri: first.uri, nextHop: hop, egress: .inside, routes: routes, isStrict: isStrict, trunk: trunk,
+            uri: way.requestURI, nextHop: hop, egress: .inside, routes: routes, inner: way.routes, isStrict: isStrict,
+            trunk: trunk,
             trunkSettings: settings, call: known)
         if isPhones(trunk) {
             (forwarding.isPhones, forwarding.phone, forwarding.port) = (true, phone ?? known?.phone, trunk)
@@ -238,6 +256,16 @@ extension ProxyCore {
             return home
         }
         return .target(Target(transport, SocketAddress(target.address.ip, query.port ?? transport.defaultPort)))
+    }
+
+    /// Where the first of the proxies inside is that recorded their routes.
+    private func insideHop(
+        alongHidden route: [UInt8], home: Forwarding.NextHop?
+    ) throws(Refusal) -> Forwarding.NextHop {
+        guard let value = NameAddress(0..<route.count, in: route) else {
+            throw Refusal(status: 400, reason: "Malformed Route")
+        }
+        return try insideHop(to: RestoredTarget(uri: Array(route[value.uri]), home: home))
     }
 
     /// Where the sender's next Route leads: only where the dialog goes by anyway.

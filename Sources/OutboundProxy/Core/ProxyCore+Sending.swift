@@ -19,6 +19,8 @@ extension ProxyCore {
         let branch = transactions.newBranch(loop: transactions.loopHash(of: message))
         if message.method == .invite || message.isInDialog { relate(request, to: flow) }
         var rewriter = RequestRewriter(request: request, out: listener, branch: branch, peer: flow.peer)
+        rewriter.crossing = crossing(of: request, by: listener, at: now)
+        rewriter.outerCallID = outerCallID(rewriter.crossing?.settings ?? HidingSettings())
         if let server = request.server, server.failover != nil {
             rewriter.breadth = shareOfBreadth(in: server)
         }
@@ -26,6 +28,9 @@ extension ProxyCore {
             rewriter.body = try body(of: request, to: flow, at: now)
         } catch {
             return refuse(request, &rewriter, on: flow, error, at: now)
+        }
+        if listener.side == .outside, rewriter.body == nil, let crossing = rewriter.crossing, crossing.settings.isOn {
+            rewriter.body = hiding.hiddenBody(of: message, as: listener, crossing.settings)
         }
         let bytes = rewriter.rewritten(contacts: contacts)
         if bytes.count > Self.longestUnfragmented, !listener.transport.isReliable {

@@ -11,7 +11,8 @@ extension ProxyCore {
         case .sendTrying:
             if let request = server.request {
                 let bytes = LocalResponse.build(
-                    100, "Trying", to: request, from: server.flow.peer, tag: nil, delay: now - server.receivedAt)
+                    100, "Trying", to: request, from: server.flow.peer, tag: nil, callID: server.outerCallID,
+                    delay: now - server.receivedAt)
                 server.lastResponse = bytes
                 send(bytes, on: server.replyFlow)
             }

@@ -11,6 +11,7 @@ public final class ProxyCore {
     let media: any MediaAnchoring
     let inside: InsideAddresses
     let contacts: ContactMapping
+    let hiding: TopologyHiding
     public internal(set) var counters = ProxyCounters()
 
     var transactions: TransactionTable
@@ -79,6 +80,7 @@ public final class ProxyCore {
         identities = Identities(settings.listeners, name: settings.advertisedName)
         inside = InsideAddresses(settings)
         contacts = ContactMapping(codec: tokens, inside: inside)
+        hiding = TopologyHiding(settings, codec: tokens, inside: inside)
         transactions = TransactionTable(hash: hash)
         directory = Directory(trunks: settings.trunks, phones: settings.phones)
         strangers = SourceBudget(rate: settings.strangerRate, burst: settings.strangerRate, hash: hash)
@@ -102,16 +104,22 @@ public final class ProxyCore {
             counters.droppedOverBudget += 1
             return
         }
-        let message: Message
+        var message: Message
         do {
             message = try MessageParser.parse(datagram: bytes)
         } catch {
             if error != .keepAlive { receiveNonSIP(bytes, from: flow, on: listener, at: now) }
             return
         }
+        var outerCallID: [UInt8]?
+        if listener.side == .outside, let known = hiding.revealed(message) {
+            outerCallID = Array(message.bytes[message.callID])
+            message = known
+        }
         if message.isRequest {
             counters.requests += 1
-            receiveRequest(Arrival(message: message, flow: flow, listener: listener, now: now))
+            receiveRequest(
+                Arrival(message: message, flow: flow, listener: listener, now: now, outerCallID: outerCallID))
         } else {
             counters.responses += 1
             receiveResponse(message, from: flow, on: listener, at: now)
@@ -328,6 +336,8 @@ struct Arrival {
     let flow: Flow
     let listener: Listener
     let now: Instant
+    /// The Call-ID that it came with, where the inside knows another one.
+    var outerCallID: [UInt8]?
 
     var side: Side { listener.side }
 }

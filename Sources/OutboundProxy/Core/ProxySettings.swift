@@ -10,7 +10,10 @@ public struct Listener: Hashable, Sendable {
     public let local: SocketAddress
     /// What Via, Record-Route and Contact say: the local address, or what NAT makes of it.
     public internal(set) var advertised: SocketAddress {
-        didSet { hostPort = Array(advertised.description.utf8) }
+        didSet {
+            hostPort = Array(advertised.description.utf8)
+            host = Self.host(of: advertised.ip)
+        }
     }
     /// Whether ``advertised`` is known: not until the name that stands for it has an address. Before, nothing that names
     /// the listener can leave.
@@ -22,6 +25,8 @@ public struct Listener: Hashable, Sendable {
     public let trunk: String?
     /// ``advertised`` as it is written into messages: host, colon, port.
     private(set) var hostPort: [UInt8]
+    /// The same without the port.
+    private(set) var host: [UInt8]
     /// Whether a listener of the other side says the same of itself, so that a Record-Route has to name the side.
     var isAmbiguous = false
 
@@ -38,6 +43,11 @@ public struct Listener: Hashable, Sendable {
         self.isAnnounced = isAnnounced
         self.socket = socket ?? id
         hostPort = Array(self.advertised.description.utf8)
+        host = Self.host(of: self.advertised.ip)
+    }
+
+    private static func host(of address: IPAddress) -> [UInt8] {
+        Array((address.family == .v6 ? "[\(address)]" : "\(address)").utf8)
     }
 }
 
@@ -95,11 +105,13 @@ public struct TrunkSettings: Hashable, Sendable {
     public var redirects = RedirectMode.pass
     /// How often each of its targets is asked whether it is alive; nil: never.
     public var qualify: Duration?
+    /// What it gets to know of the inside.
+    public var hiding: HidingSettings
 
     public init(
         name: String, domain: String, user: String? = nil, networks: [IPNetwork] = [], mediaNetworks: [IPNetwork] = [],
         isNAT: Bool = false, trustsUDP: Bool = true, pbxs: [PBXSettings] = [], contact: ContactMode = .parameter,
-        transport: TransportProtocol? = nil, qualify: Duration? = nil
+        transport: TransportProtocol? = nil, qualify: Duration? = nil, hiding: HidingSettings = HidingSettings()
     ) {
         self.name = name
         self.domain = domain.lowercased()
@@ -112,6 +124,7 @@ public struct TrunkSettings: Hashable, Sendable {
         self.contact = contact
         self.transport = transport
         self.qualify = qualify
+        self.hiding = hiding
     }
 }
 

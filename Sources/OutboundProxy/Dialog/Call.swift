@@ -12,6 +12,8 @@ final class Call {
     struct Party {
         /// The whole From or To value that the party is known by, tag included.
         var identity: [UInt8] = []
+        /// How the other side knows it, where it doesn't know ``identity``; of a callee without the tag.
+        var shown: [UInt8] = []
         /// Its Contact URI as it wrote it.
         var target: [UInt8] = []
         /// The route set beyond us, in the order in which a request towards the party carries it.
@@ -47,6 +49,12 @@ final class Call {
     var callee: Party
     let origin: Side
     let destination: Side
+    /// Whether its dialogs began inside: a call that a restart made us forget comes back with either party's request.
+    var beganInside: Bool
+    /// The Call-ID that the outside knows, where that is another one.
+    var outsideCallID: [UInt8]?
+    /// Whether its first request is still to be sent.
+    var isNew = true
     var trunk: String
     /// The key of the remote phone's binding, where the outside is one.
     var phone: [UInt8]?
@@ -84,6 +92,7 @@ final class Call {
         self.callee = callee
         self.origin = origin
         self.destination = destination
+        beganInside = origin == .inside
         self.trunk = trunk
         startedAt = now
         self.deadline = deadline

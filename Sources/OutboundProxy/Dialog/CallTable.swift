@@ -15,6 +15,9 @@ struct CallTable {
     /// All calls, in no order.
     var all: some Sequence<Call> { byCallID.values.lazy.joined() }
 
+    /// A call with that Call-ID, whichever of its dialogs is meant.
+    func first(callID: ArraySlice<UInt8>) -> Call? { byCallID[Array(callID)]?.first }
+
     mutating func add(_ call: Call) {
         byCallID[call.callID, default: []].append(call)
         count += 1

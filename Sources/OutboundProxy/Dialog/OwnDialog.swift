@@ -14,7 +14,7 @@ struct OwnDialog {
     func request(
         _ method: String, cSeq: UInt32, branch: [UInt8], _ identities: Identities, extra: [UInt8] = []
     ) -> [UInt8] {
-        let route = RouteSet(to: party)
+        let route = RouteSet(target: party.target, routes: party.routes)
         var out: [UInt8] = []
         out.reserveCapacity(700)
         out.append(contentsOf: "\(method) ".utf8)
@@ -46,18 +46,18 @@ struct OwnDialog {
 
 /// Request-URI and Routes of a request to a party (RFC 3261 §12.2.1.1): where the first hop is a strict router its URI
 /// is the Request-URI, and the target the last Route.
-private struct RouteSet {
+struct RouteSet {
     let requestURI: [UInt8]
     let routes: [[UInt8]]
 
-    init(to party: Call.Party) {
-        guard let first = party.routes.first, let value = NameAddress(0..<first.count, in: first),
+    init(target: [UInt8], routes: [[UInt8]]) {
+        guard let first = routes.first, let value = NameAddress(0..<first.count, in: first),
             let uri = URI(value.uri, in: first), !uri.isLoose(in: first)
         else {
-            (requestURI, routes) = (party.target, party.routes)
+            (requestURI, self.routes) = (target, routes)
             return
         }
         requestURI = Array(first[value.uri])
-        routes = party.routes.dropFirst() + [Array("<".utf8) + party.target + Array(">".utf8)]
+        self.routes = routes.dropFirst() + [Array("<".utf8) + target + Array(">".utf8)]
     }
 }

@@ -3,11 +3,12 @@ import SIP
 
 /// Builds responses of our own (RFC 3261 §8.2.6), and the reply's destination (§18.2.2, RFC 3581 §4).
 enum LocalResponse {
-    /// A response to `request` with its Vias, From, To, Call-ID and CSeq; `tag` is added to a To without one.
-    /// A 100 that is sent `delay` after its request says so in Timestamp.
+    /// A response to `request` with its Vias, From, To, Call-ID and CSeq; `tag` is added to a To without one, and
+    /// `callID` is the one that the sender knows, where that is another. A 100 that is sent `delay` after its request
+    /// says so in Timestamp.
     static func build(
         _ status: Int, _ reason: String, to request: Message, from source: SocketAddress, tag: UInt64?,
-        extra: [UInt8] = [], delay: Duration = .zero
+        callID: [UInt8]? = nil, extra: [UInt8] = [], delay: Duration = .zero
     ) -> [UInt8] {
         let bytes = request.bytes
         var out: [UInt8] = []
@@ -25,6 +26,10 @@ enum LocalResponse {
         // Of a field that stands there twice, the first: the answer to a malformed request is well-formed.
         for name in [HeaderName.from, .to, .callID, .cSeq] {
             guard let field = request.header(name) else { continue }
+            if name == .callID, let callID {
+                append("Call-ID: ", 0..<callID.count, of: callID, to: &out)
+                continue
+            }
             append("\(name.text): ", field.value, of: bytes, to: &out, lineEnd: false)
             if name == .to, let tag, request.toTag == nil {
                 out.append(contentsOf: ";tag=".utf8)

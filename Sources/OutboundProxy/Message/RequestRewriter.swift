@@ -9,6 +9,10 @@ struct RequestRewriter {
     let peer: SocketAddress
     /// The body for the other side; nil leaves it.
     var body: [UInt8]?
+    /// What is hidden or put back, where the request changes sides.
+    var crossing: Crossing?
+    /// The Call-ID that the outside knows for another dialog; nil where it is the same.
+    var outerCallID: (ArraySlice<UInt8>) -> [UInt8]? = { _ in nil }
     /// The Max-Breadth to send (RFC 5393 §5.3.3); nil leaves it, but not above the most that is allowed.
     var breadth: UInt8?
     /// The inside Contacts that were replaced.
@@ -42,6 +46,7 @@ struct RequestRewriter {
             sentContacts = contacts.announce(phoneOf: request.arrival, as: out, mode, edits: &edits, top: top)
         }
         nameTrunk(&edits)
+        crossing?.apply(to: message, as: out, edits: &edits, outerCallID: outerCallID)
         BodyEdit.replace(with: body, in: message, isStream: out.transport.isReliable, edits: &edits)
         return edits.applied(to: message.bytes)
     }
@@ -52,11 +57,13 @@ struct RequestRewriter {
         let uri = forwarding.uri ?? Array(bytes[message.requestURI])
         guard forwarding.isStrict, let next = forwarding.routes.next else {
             if let uri = forwarding.uri { edits.replace(message.requestURI, with: uri) }
-            return forwarding.routes.apply(to: message, edits: &edits)
+            addInnerRoutes(&edits)
+            return forwarding.routes.apply(to: message, without: insideRoutes, edits: &edits)
         }
         // A strict router: its URI becomes the Request-URI, and the Request-URI the last Route.
         edits.replace(message.requestURI, with: bytes[next.uri])
-        let remaining = forwarding.routes.beyond.dropFirst()
+        let hidden = insideRoutes
+        let remaining = forwarding.routes.beyond.dropFirst().filter { !hidden.contains($0) }
         let lines = message.all(.route)
         for line in lines.dropFirst() { edits.remove(line.line) }
         guard let first = lines.first else { return }
@@ -72,9 +79,34 @@ struct RequestRewriter {
         }
     }
 
-    /// Our Via on top (§16.6 step 8), and the real source in the one below (§18.2.1).
+    /// Whether it leaves for where the inside is not shown.
+    private var isHidden: Bool { out.side == .outside && crossing?.settings.isOn ?? false }
+
+    /// Routes that lead back inside, behind the next hop.
+    private var insideRoutes: [Range<Int>] {
+        guard isHidden, forwarding.routes.beyond.count > 1, let crossing else { return [] }
+        return forwarding.routes.beyond.dropFirst().filter {
+            crossing.hiding.insideHost($0, in: message.bytes, as: out) != nil
+        }
+    }
+
+    private func addInnerRoutes(_ edits: inout MessageEdits) {
+        guard !forwarding.inner.isEmpty else { return }
+        edits.insert(at: message.header(.route)?.line.lowerBound ?? top) { text in
+            text.append(contentsOf: "Route: ".utf8)
+            text.append(contentsOf: forwarding.inner.joined(separator: ", ".utf8))
+            text.append(contentsOf: "\r\n".utf8)
+        }
+    }
+
+    /// Our Via on top (§16.6 step 8), and the real source in the one below (§18.2.1); none below where it is hidden who
+    /// is there: the responses get these back.
     private func addVia(_ edits: inout MessageEdits) {
-        ViaSource.record(request.arrival.flow.peer, in: message, edits: &edits)
+        if isHidden {
+            for field in message.headers where field.name == .via { edits.remove(field.line) }
+        } else {
+            ViaSource.record(request.arrival.flow.peer, in: message, edits: &edits)
+        }
         edits.insert(at: top) { text in
             text.append(contentsOf: "Via: SIP/2.0/".utf8)
             text.append(contentsOf: out.transport.viaName.utf8)
@@ -89,25 +121,32 @@ struct RequestRewriter {
     /// Where lines of ours go: before the first Via.
     private var top: Int { message.header(.via)?.line.lowerBound ?? message.body.lowerBound }
 
-    /// Both sides' identities, the one it leaves by on top (§16.6 step 4, RFC 5658 §4).
+    /// Both sides' identities, the one it leaves by on top (§16.6 step 4, RFC 5658 §4). Where the inside is hidden one
+    /// stands for all that are there.
     private func addRecordRoutes(_ edits: inout MessageEdits, _ contacts: ContactMapping) {
+        if isHidden { for field in message.headers where field.name == .recordRoute { edits.remove(field.line) } }
         // A method that we don't know may begin a dialog (§16.6 step 4).
         let beginsDialog = message.method.formsDialog || message.method == .other
         guard message.method == .notify || (beginsDialog && !message.isInDialog) else { return }
         let ingress = request.arrival.listener
-        let isDouble = ingress.id != out.id
+        let isDouble = ingress.id != out.id && !isHidden
         let callID = message.bytes[message.callID]
-        let inner =
+        var inner =
             ingress.side == .inside
             ? TokenRoute(side: .inside, transport: ingress.transport, flow: request.arrival.flow)
             : TokenRoute(side: .inside, transport: out.transport, flow: Flow(listener: out.id, peer: peer))
+        if let crossing { inner.beganInside = crossing.beganInside }
+        if isHidden {
+            inner.hidesCaller = crossing?.from != nil
+            inner.beyond = recordedRoutes
+        }
         // Ours are the first values, wherever in the message the others stand.
         edits.insert(at: message.header(.recordRoute)?.line.lowerBound ?? top) { text in
             for listener in isDouble ? [out, ingress] : [out] {
                 text.append(contentsOf: "Record-Route: ".utf8)
                 text.append(
                     contentsOf: contacts.recordRoute(
-                        listener, isDouble: isDouble, beyond: listener.side == .outside ? inner : phoneFlow,
+                        listener, isDouble: isDouble, hop: listener.side == .outside ? inner : phoneFlow,
                         callID: callID))
                 text.append(contentsOf: "\r\n".utf8)
             }
@@ -123,6 +162,13 @@ struct RequestRewriter {
         }
         guard case .flow(let flow) = forwarding.nextHop else { return nil }
         return TokenRoute(side: .outside, transport: out.transport, flow: flow)
+    }
+
+    /// The Record-Route values of the proxies before us, as one list.
+    private var recordedRoutes: [UInt8] {
+        guard message.has(.recordRoute) else { return [] }
+        let values = message.values(.recordRoute).map { message.bytes[$0] }
+        return Array(values.joined(separator: ", ".utf8))
     }
 
     /// Our Path on top where the trunk wants one and the PBX supports it (RFC 3327 §5.2). It names one Contact, so a

@@ -135,7 +135,7 @@ struct ContactMapping {
     }
 
     /// Our Record-Route value for the side of `listener`; it carries the dialog's token for the hop on the other side.
-    func recordRoute(_ listener: Listener, isDouble: Bool, beyond: TokenRoute?, callID: ArraySlice<UInt8>) -> [UInt8] {
+    func recordRoute(_ listener: Listener, isDouble: Bool, hop: TokenRoute?, callID: ArraySlice<UInt8>) -> [UInt8] {
         var out = Array("<sip:".utf8)
         out.reserveCapacity(160)
         appendAddress(of: listener, to: &out)
@@ -144,7 +144,7 @@ struct ContactMapping {
         if listener.isAmbiguous {
             out.append(contentsOf: listener.side == .inside ? ";side=inside".utf8 : ";side=outside".utf8)
         }
-        if let beyond, let token = codec.token(for: .route(beyond), callID: callID) { append(token: token, to: &out) }
+        if let hop, let token = codec.token(for: .route(hop), callID: callID) { append(token: token, to: &out) }
         out.append(UInt8(ascii: ">"))
         return out
     }
@@ -258,6 +258,12 @@ struct ContactMapping {
 
     /// Where the inside peer of a dialog is, by the token in the Route that led here.
     func routePeer(_ routes: RouteProcessing, in message: Message) -> Target? {
+        // Another connection may have its number after a restart.
+        route(routes, in: message).map { Target($0.transport, $0.flow.peer) }
+    }
+
+    /// What the token in the Route that led here says about the inside of a dialog.
+    func route(_ routes: RouteProcessing, in message: Message) -> TokenRoute? {
         // A strict router has put our Route into the Request-URI.
         for range in (routes.strictTarget == nil ? [] : [message.requestURI]) + routes.popped.map(\.uri) {
             guard let uri = URI(range, in: message.bytes),
@@ -266,8 +272,7 @@ struct ContactMapping {
                     of: message.bytes[token], callID: message.bytes[message.callID]),
                 route.side == .inside
             else { continue }
-            // Another connection may have its number after a restart.
-            return Target(route.transport, route.flow.peer)
+            return route
         }
         return nil
     }

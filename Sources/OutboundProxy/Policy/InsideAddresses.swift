@@ -23,6 +23,13 @@ struct InsideAddresses {
     /// Whether a configured PBX has the address, or may have it.
     func isPBX(_ address: IPAddress) -> Bool { !names.isEmpty || pbxs.contains(address.embedded) }
 
+    /// Whether the name of a configured PBX stands anywhere in the text.
+    func tellsName(_ text: ArraySlice<UInt8>) -> Bool {
+        guard !names.isEmpty else { return false }
+        let text = String(decoding: text, as: UTF8.self).lowercased()
+        return names.contains { text.contains($0) }
+    }
+
     /// Whether a configured PBX has the name.
     func isPBX(named host: Range<Int>, in bytes: [UInt8]) -> Bool {
         !names.isEmpty && names.contains(bytes.text(host).lowercased())

@@ -60,9 +60,9 @@ struct RouteProcessing {
         return !isOurs(target)
     }
 
-    /// Records the edits: our Routes go, the last one too where it became the Request-URI.
-    func apply(to request: Message, edits: inout MessageEdits) {
-        let gone = Set(popped.map(\.range) + (strictTarget.map { [$0.range] } ?? []))
+    /// Records the edits: our Routes go, the last one too where it became the Request-URI, and `others`.
+    func apply(to request: Message, without others: [Range<Int>] = [], edits: inout MessageEdits) {
+        let gone = Set(popped.map(\.range) + (strictTarget.map { [$0.range] } ?? []) + others)
         guard !gone.isEmpty else { return }
         for field in request.headers where field.name == .route {
             var values: [Range<Int>] = []

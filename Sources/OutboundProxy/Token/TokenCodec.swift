@@ -47,8 +47,9 @@ public struct TokenCodec {
         switch kind {
         case .registration: return uri(in: plaintext).map { .registration(uri: $0) }
         case .dialog: return uri(in: plaintext).map { .dialog(uri: $0) }
-        case .route: return TokenRoute(plaintext).map { .route($0) }
-        case .flow: return TokenRoute(plaintext).map { .flow($0) }
+        case .route: return TokenRoute(plaintext, beyond: uri).map { .route($0) }
+        case .flow: return TokenRoute(plaintext, beyond: uri).map { .flow($0) }
+        case .callID: return nil
         }
     }
 
@@ -72,7 +73,13 @@ public struct TokenCodec {
 
     private func plaintext(of content: TokenContent) -> [UInt8]? {
         switch content {
-        case .route(let route), .flow(let route): return route.octets
+        case .route(let route), .flow(let route):
+            let octets = route.octets
+            guard !route.beyond.isEmpty else { return octets }
+            guard route.beyond.count <= Self.maximumURILength else { return nil }
+            let compact = CompactURI.encode(route.beyond)
+            let room = Self.maximumContent - octets.count
+            return octets + (compact.count <= room ? compact : CompactURI.encode(keep(route.beyond)))
         case .registration(let uri), .dialog(let uri):
             guard uri.count <= Self.maximumURILength else { return nil }
             let compact = CompactURI.encode(uri)
@@ -97,5 +104,15 @@ public struct TokenCodec {
         }
         store.keep(uri, under: handle)
         return handle
+    }
+
+    // MARK: Call-IDs
+
+    func seal(callID: [UInt8]) -> [UInt8] {
+        cipher.seal(callID, associatedData: TokenKind.callID.associatedData(callID: []))
+    }
+
+    func open(callID sealed: [UInt8]) -> [UInt8]? {
+        cipher.open(sealed, associatedData: TokenKind.callID.associatedData(callID: []))
     }
 }

@@ -18,11 +18,23 @@ public struct TokenRoute: Hashable, Sendable {
     public var side: Side
     public var transport: TransportProtocol
     public var flow: Flow
+    /// Whether the dialog began inside; its Call-ID may be one that the outside knows another one for.
+    public var beganInside = false
+    /// Whether who began it is known outside by another host than its own.
+    public var hidesCaller = false
+    /// The Record-Route values of the proxies beyond the hop, as a list, nearest first: the outside is not told them.
+    public var beyond: [UInt8] = []
 
-    public init(side: Side, transport: TransportProtocol, flow: Flow) {
+    public init(
+        side: Side, transport: TransportProtocol, flow: Flow, beganInside: Bool = false, hidesCaller: Bool = false,
+        beyond: [UInt8] = []
+    ) {
         self.side = side
         self.transport = transport
         self.flow = flow
+        self.beganInside = beganInside
+        self.hidesCaller = hidesCaller
+        self.beyond = beyond
     }
 }
 
@@ -32,6 +44,7 @@ enum TokenKind: UInt8, CaseIterable {
     case dialog = 0x64  // d
     case route = 0x68  // h, for hop
     case flow = 0x66  // f
+    case callID = 0x63  // c
 
     init(_ content: TokenContent) {
         switch content {
@@ -42,7 +55,7 @@ enum TokenKind: UInt8, CaseIterable {
         }
     }
 
-    /// What is authenticated beside the content: the kind, and the Call-ID of what belongs to a dialog.
+    /// What is authenticated beside the content: the kind, and for those bound to a dialog its Call-ID.
     func associatedData(callID: ArraySlice<UInt8>) -> [UInt8] {
         var data = [rawValue]
         if self == .dialog || self == .route { data.append(contentsOf: callID) }

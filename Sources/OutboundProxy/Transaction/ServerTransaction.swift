@@ -42,6 +42,12 @@ final class ServerTransaction {
     var cancelReason: [UInt8]?
     /// The Contacts of a REGISTER as the PBX wrote them and as they left (design §4).
     var contacts: [SentContact] = []
+    /// How the trunk on the other side is kept from seeing the inside; nil where it may, or where nothing crosses.
+    var hiding: HidingSettings?
+    /// The Call-ID that the request came with, where the inside knows another one.
+    var outerCallID: [UInt8]?
+    /// What responses get back; a 2xx to INVITE may come again after ``request`` has gone.
+    var senderFields: SenderFields?
     /// The trunk that the request goes to or comes from.
     var trunk: String
     /// The place in the budgets of the call that it begins, until there is a call.

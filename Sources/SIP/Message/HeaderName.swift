@@ -7,6 +7,8 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
     case contentEncoding, contentDisposition, proxyRequire, require, supported, expires, path, rSeq, rAck
     case event, subscriptionState, referTo, referredBy, retryAfter, serviceRoute
     case proxyAuthenticate, wwwAuthenticate, proxyAuthorization, authorization, timestamp, reason
+    case pAssertedIdentity, pPreferredIdentity, remotePartyID, diversion, historyInfo, warning
+    case replaces, join, targetDialog, inReplyTo
     case maxBreadth, sessionExpires
     /// Our own: names the trunk of an inbound request (never taken from outside).
     case sallyportTrunk
@@ -53,6 +55,7 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
         case (3, UInt8(ascii: "v")): .via
         case (4, UInt8(ascii: "c")): .cSeq
         case (4, UInt8(ascii: "f")): .from
+        case (4, UInt8(ascii: "j")): .join
         case (4, UInt8(ascii: "p")): .path
         case (4, UInt8(ascii: "r")): last == UInt8(ascii: "q") ? .rSeq : .rAck
         case (5, UInt8(ascii: "e")): .event
@@ -61,18 +64,24 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
         case (7, UInt8(ascii: "c")): last == UInt8(ascii: "d") ? .callID : .contact
         case (7, UInt8(ascii: "e")): .expires
         case (7, UInt8(ascii: "r")): .require
-        case (8, UInt8(ascii: "r")): .referTo
+        case (7, UInt8(ascii: "w")): .warning
+        case (8, UInt8(ascii: "r")): last == UInt8(ascii: "s") ? .replaces : .referTo
+        case (9, UInt8(ascii: "d")): .diversion
         case (9, UInt8(ascii: "s")): .supported
         case (9, UInt8(ascii: "t")): .timestamp
+        case (11, UInt8(ascii: "i")): .inReplyTo
         case (11, UInt8(ascii: "m")): .maxBreadth
         case (11, UInt8(ascii: "r")): last == UInt8(ascii: "y") ? .referredBy : .retryAfter
         case (12, UInt8(ascii: "c")): .contentType
+        case (12, UInt8(ascii: "h")): .historyInfo
         case (12, UInt8(ascii: "m")): .maxForwards
         case (12, UInt8(ascii: "r")): .recordRoute
         case (13, UInt8(ascii: "a")): .authorization
         case (13, UInt8(ascii: "p")): .proxyRequire
         case (13, UInt8(ascii: "s")): .serviceRoute
+        case (13, UInt8(ascii: "t")): .targetDialog
         case (14, UInt8(ascii: "c")): .contentLength
+        case (15, UInt8(ascii: "r")): .remotePartyID
         case (15, UInt8(ascii: "s")): .sessionExpires
         case (16, UInt8(ascii: "c")): .contentEncoding
         case (16, UInt8(ascii: "w")): .wwwAuthenticate
@@ -80,7 +89,8 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
         case (18, UInt8(ascii: "p")): .proxyAuthenticate
         case (18, UInt8(ascii: "s")): .subscriptionState
         case (19, UInt8(ascii: "c")): .contentDisposition
-        case (19, UInt8(ascii: "p")): .proxyAuthorization
+        case (19, UInt8(ascii: "p")): last == UInt8(ascii: "y") ? .pAssertedIdentity : .proxyAuthorization
+        case (20, UInt8(ascii: "p")): .pPreferredIdentity
         default: .other
         }
     }
@@ -120,6 +130,16 @@ public enum HeaderName: UInt8, Hashable, Sendable, CaseIterable {
         case .authorization: "Authorization"
         case .timestamp: "Timestamp"
         case .reason: "Reason"
+        case .pAssertedIdentity: "P-Asserted-Identity"
+        case .pPreferredIdentity: "P-Preferred-Identity"
+        case .remotePartyID: "Remote-Party-ID"
+        case .diversion: "Diversion"
+        case .historyInfo: "History-Info"
+        case .warning: "Warning"
+        case .replaces: "Replaces"
+        case .join: "Join"
+        case .targetDialog: "Target-Dialog"
+        case .inReplyTo: "In-Reply-To"
         case .maxBreadth: "Max-Breadth"
         case .sessionExpires: "Session-Expires"
         case .sallyportTrunk: "X-Sallyport-Trunk"

@@ -16,7 +16,7 @@ struct ForwardedCopy {
     /// Everything that differs and may not.
     var differences: [String] {
         var list = startLine + body
-        var own = original.headers.filter { !isGoneRoute($0) }[...]
+        var own = original.headers.filter { !isGoneRoute($0) && !isHidden($0) }[...]
         for field in inherited {
             guard let expected = own.popFirst() else {
                 list.append("added: \(text(field, of: copy))")
@@ -69,6 +69,21 @@ struct ForwardedCopy {
         return values
     }
 
+    /// Whether the copy left outside, where the way that it came is hidden.
+    private var leaves: Bool { copy.topVia.address(in: copy.bytes).map { !$0.isPrivate } ?? false }
+
+    private func isHidden(_ field: HeaderField) -> Bool {
+        leaves && (field.name == .via || field.name == .recordRoute)
+    }
+
+    /// Whether all that differs is our address for an inside one.
+    private func hasOurHost(_ expected: HeaderField, _ field: HeaderField) -> Bool {
+        let host = leaves ? copy.bytes.text(copy.topVia.host) : ""
+        return leaves
+            && text(field, of: copy).replacing(host, with: "inside")
+                == text(expected, of: original).replacing(/192\.168\.0\.\d+(:\d+)?/, with: "inside")
+    }
+
     /// A Route line of which nothing is left.
     private func isGoneRoute(_ field: HeaderField) -> Bool {
         field.name == .route && isOurs(original.bytes, field)
@@ -80,6 +95,8 @@ struct ForwardedCopy {
         }
         switch field.name {
         case .via: return sameVia(expected, field)
+        case .from, .to, .pAssertedIdentity, .pPreferredIdentity, .remotePartyID, .diversion, .historyInfo, .referredBy:
+            return hasOurHost(expected, field)
         case .maxForwards:
             return copy.bytes.decimal(field.value, as: UInt8.self) == original.maxForwards.map { $0 - 1 }
         case .route:

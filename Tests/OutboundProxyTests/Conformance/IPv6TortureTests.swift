@@ -67,9 +67,12 @@ import Testing
     }
 
     @Test func `4.5: received leaves without brackets`() throws {
-        let (_, sent) = ProxyHarness().outcome(
-            of: try Corpus.bytes("ietf-rfc5118/wire/via-received-param-with-delim.sip"))
+        let proxy = ProxyHarness()
+        let (_, sent) = proxy.outcome(of: try Corpus.bytes("ietf-rfc5118/wire/via-received-param-with-delim.sip"))
+        let request = try #require(sent.first)
+        let answer = proxy.receive(
+            CallTexts.response(200, "OK", to: request, tag: "t"), on: .outside, from: request.to)
         #expect(
-            sent.first?.values(.via).last == "SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111;received=192.168.0.2")
+            answer.first?.values(.via).last == "SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111;received=192.168.0.2")
     }
 }

@@ -103,9 +103,8 @@ final class PhoneBench {
         _ text: String, from source: SocketAddress, by transport: TransportProtocol = .udp, connection: UInt64 = 0
     ) -> [Sent] {
         let listener = ListenerID(transport == .udp ? 1 : 5)
-        proxy.core.receive(
-            wire(text), from: Flow(listener: listener, peer: source, connection: connection), at: proxy.now)
-        return proxy.drain()
+        return proxy.receive(
+            wire(text), on: .outside, from: Flow(listener: listener, peer: source, connection: connection))
     }
 
     /// An INVITE of the PBX to what a REGISTER brought it.

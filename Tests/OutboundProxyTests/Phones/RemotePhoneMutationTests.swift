@@ -37,7 +37,7 @@ import Testing
         let request = try bench.registered().request
         try bench.registered("desk", from: PhoneBench.desk)
         let text = bench.call(request, mode)
-        let key = try #require(text.range(of: "sp="))
+        let key = try #require(text.firstRange(of: "sp="))
         let token = text.utf8.distance(from: text.startIndex, to: key.upperBound)
         for (message, place) in Self.mutations(of: wire(text)) where (token..<(token + 20)).contains(place - 1) {
             for sent in bench.proxy.receive(message, on: .inside) where sent.side == .outside {

@@ -47,7 +47,7 @@ import Testing
         }
         let call = try #require(proxy.receive(CallTexts.outboundINVITE(), on: .inside).first { $0.side == .outside })
         #expect(call.from == Self.one && call.uri(.contact).hasPrefix("sip:asterisk@\(Self.one);"))
-        #expect(call.values(.recordRoute).first?.hasPrefix("<sip:\(Self.one);lr;r2=on;sp=h") == true)
+        #expect(call.values(.recordRoute).first?.hasPrefix("<sip:\(Self.one);lr;sp=h") == true)
     }
 
     @Test func `a dialog stays on its port: both ways, after a restart, and when we end it`() throws {
