@@ -21,7 +21,8 @@ struct LostConnectionTests {
             usleep(20_000)
             stage.pbx.streams?.disconnect()
             stage.itsp.streams?.disconnect()
-            while stage.pbx.next(within: 0.05) != nil {}
+            // What became of it may be told on the way.
+            while stage.pbx.next(within: state.rawValue < State.answered.rawValue ? 0.3 : 0.05) != nil {}
             while stage.itsp.next(within: 0.05) != nil {}
             let call = try stage.outboundCall()
             try call.talk(packets: 2)

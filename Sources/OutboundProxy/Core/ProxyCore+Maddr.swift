@@ -9,9 +9,8 @@ extension ProxyCore {
     func withoutOwnMaddr(_ arrival: Arrival) -> Arrival {
         let message = arrival.message
         let bytes = message.bytes
-        // Most Request-URIs have no parameter at all. Without a branch of RFC 3261 the Request-URI tells transactions
-        // apart (§17.2.3), and stays.
-        guard bytes[message.requestURI].contains(UInt8(ascii: ";")), message.topVia.hasMagicCookie(in: bytes),
+        // Without a branch of RFC 3261 the Request-URI tells transactions apart (§17.2.3), and stays.
+        guard mayHaveMaddr(message), message.topVia.hasMagicCookie(in: bytes),
             let uri = URI(message.requestURI, in: bytes), let maddr = uri.parameters.first("maddr", in: bytes),
             let host = maddr.value, isAddressed(uri, by: host, at: arrival)
         else { return arrival }
@@ -25,6 +24,20 @@ extension ProxyCore {
         return Arrival(
             message: stripped, flow: arrival.flow, listener: arrival.listener, now: arrival.now,
             outerCallID: arrival.outerCallID)
+    }
+
+    /// Whether a parameter that begins so may stand there: hardly any Request-URI has one.
+    private func mayHaveMaddr(_ message: Message) -> Bool {
+        let octets = message.bytes.span
+        var index = message.requestURI.lowerBound
+        while index + 1 < message.requestURI.upperBound {
+            if octets[index] == UInt8(ascii: ";") {
+                let next = octets[index + 1]
+                if next <= 0x20 || next | 0x20 == UInt8(ascii: "m") { return true }
+            }
+            index += 1
+        }
+        return false
     }
 
     /// Whether `host` is ours on that side, and the request came by the port and transport that the URI says.

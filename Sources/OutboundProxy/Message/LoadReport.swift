@@ -62,7 +62,9 @@ struct LoadReport: Hashable {
     /// Whether who sent the request can be told, by the algorithm that we know (RFC 7339 §5.1).
     static func isWanted(by request: Message) -> Bool {
         let (via, bytes) = (request.topVia, request.bytes)
-        guard via.parameters.first("oc", in: bytes) != nil else { return false }
+        guard mayBeNamed(in: via.parameters.range, of: bytes), via.parameters.first("oc", in: bytes) != nil else {
+            return false
+        }
         guard let list = via.parameters.first("oc-algo", in: bytes)?.value else { return true }
         return isLoss(list, in: bytes)
     }
@@ -108,22 +110,23 @@ struct LoadReport: Hashable {
     /// (RFC 7339 §5.4).
     static func removeBelowTop(of response: Message, edits: inout MessageEdits) {
         let bytes = response.bytes
-        guard response.headers.contains(where: { $0.name == .via && mayReport($0.value, in: bytes) }) else { return }
+        guard response.headers.contains(where: { $0.name == .via && mayBeNamed(in: $0.value, of: bytes) }) else {
+            return
+        }
         for range in response.values(.via).dropFirst() {
             guard let via = Via(range, in: bytes) else { continue }
             remove(from: via, in: bytes, edits: &edits)
         }
     }
 
-    /// Whether ";oc" stands anywhere: most Vias have none, and each response that passes is looked at.
-    private static func mayReport(_ range: Range<Int>, in bytes: [UInt8]) -> Bool {
+    /// Whether ";oc" may stand in it: most Vias have none, and every one that passes is looked at.
+    static func mayBeNamed(in range: Range<Int>, of bytes: [UInt8]) -> Bool {
         let octets = bytes.span
         var index = range.lowerBound
         while index + 2 < range.upperBound {
-            if octets[index] == UInt8(ascii: ";"),
-                octets[index + 1] | 0x20 == UInt8(ascii: "o") || octets[index + 1] <= 0x20
-            {
-                return true
+            if octets[index] == UInt8(ascii: ";") {
+                let next = octets[index + 1]
+                if next <= 0x20 || next | 0x20 == UInt8(ascii: "o") { return true }
             }
             index += 1
         }

@@ -109,7 +109,7 @@ struct RequestRewriter {
             for field in message.headers where field.name == .via { edits.remove(field.line) }
         } else {
             ViaSource.record(request.arrival.flow.peer, in: message, edits: &edits)
-            if message.topVia.parameters.first("oc", in: message.bytes) != nil {
+            if LoadReport.mayBeNamed(in: message.topVia.parameters.range, of: message.bytes) {
                 LoadReport.remove(from: message.topVia, in: message.bytes, edits: &edits)
             }
         }
