@@ -9,7 +9,8 @@ extension ProxyCore {
     /// The response with our load in the Via of its receiver. New requests beyond it are refused all the same, as
     /// ``setPressure(_:)`` says: not everybody heeds it.
     func reportingLoad(in response: [UInt8], at now: Instant) -> [UInt8] {
-        let share = Int((min(max(pressure, 0), 1) * 100).rounded(.up))
+        let exact = min(max(pressure, 0), 1) * 100
+        let share = Int(exact) + (Double(Int(exact)) < exact ? 1 : 0)
         let report = LoadReport(
             share: share, validity: share > 0 ? .milliseconds(500) : .zero,
             number: UInt64(clamping: now.nanoseconds / 10_000))
