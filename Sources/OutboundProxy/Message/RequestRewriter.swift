@@ -230,6 +230,8 @@ struct RequestRewriter {
 
     /// The field, behind the value of another one.
     private static func addBreadth(_ breadth: UInt8, to text: inout [UInt8]) {
+        // Nearly always; a number that is written costs an allocation.
+        guard breadth != Breadth.usual else { return text.append(contentsOf: "\r\nMax-Breadth: 60".utf8) }
         text.append(contentsOf: "\r\nMax-Breadth: ".utf8)
         text.appendDecimal(breadth)
     }
