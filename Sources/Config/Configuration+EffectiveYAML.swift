@@ -66,7 +66,10 @@ extension TrunkConfiguration {
             "    srtp: off", "    hide: \(hidesTopology ? "yes" : "no")", "    hide_call_id: \(hideCallID.rawValue)",
         ]
         if let fromDomain { lines.append("    from_domain: \(quoted(fromDomain))") }
-        return lines + ["    identity: \(identity.rawValue)", "    redirects: \(redirects.rawValue)"]
+        return lines + [
+            "    identity: \(identity.rawValue)", "    redirects: \(redirects.rawValue)",
+            "    overload_control: \(hasOverloadControl ? "yes" : "no")",
+        ]
     }
 }
 

@@ -146,5 +146,6 @@ extension TrunkSettings {
             pbxs: trunk.pbx.map(PBXSettings.init), contact: ContactMode(trunk.contact), transport: trunk.transport,
             qualify: trunk.qualify, hiding: HidingSettings(trunk))
         redirects = trunk.redirects == .follow ? .follow : .pass
+        asksForLoad = trunk.hasOverloadControl
     }
 }

@@ -24,7 +24,7 @@ extension ProxyCore {
         if settings.phones != nil, let verdict = toPhone(arrival, routes, uri, known?.call) { return verdict }
         if routes.next == nil, identities.isOurs(uri, in: bytes) { return toOurselves(arrival, routes, uri) }
         if arrival.message.maxForwards == 0 { return .refuse(483, "Too Many Hops") }
-        let isNumber = uri.scheme == .tel
+        let isNumber = isNumber(uri, in: bytes)
         let trunk =
             known.map { (name: $0.call.trunk, settings: directory.trunks.named($0.call.trunk)) }
             ?? (isNumber ? trunkOfNumber(arrival.message) : nil) ?? outboundTrunk(of: arrival.message, next: uri)

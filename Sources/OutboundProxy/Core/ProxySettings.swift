@@ -103,6 +103,8 @@ public struct TrunkSettings: Hashable, Sendable {
     /// How requests go to it where their URI does not say; nil: as DNS says, UDP to an address (RFC 3263 §4.1).
     public var transport: TransportProtocol?
     public var redirects = RedirectMode.pass
+    /// Whether it is asked for its load, and gets less when it says so (RFC 7339).
+    public var asksForLoad = false
     /// How often each of its targets is asked whether it is alive; nil: never.
     public var qualify: Duration?
     /// What it gets to know of the inside.
