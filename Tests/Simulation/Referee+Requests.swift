@@ -132,7 +132,7 @@ extension Referee {
         switch message.method {
         case "ACK":
             acks[message.branch + message.callID] = now
-            acks[message.sender + (message.toTag ?? "")] = now
+            acks[message.sender] = now
             if let server = servers[message.branch + "INVITE"], server.final != nil, server.acknowledged == nil {
                 server.acknowledged = now
                 server.checkG(at: now, broken)
@@ -245,7 +245,7 @@ extension Referee {
             }
             return
         }
-        if clients[message.branch + "INVITE"] == nil, let came = acks[message.sender + (message.toTag ?? "")],
+        if clients[message.branch + "INVITE"] == nil, let came = acks[message.sender],
             now <= came + Self.patience
         {
             return

@@ -30,8 +30,8 @@ final class SIPText {
 
     var isRequest: Bool { status == 0 }
 
-    /// Who sent it, and which of its requests it is.
-    var sender: String { "\(callID) \(fromTag) \(cSeq) \(method)" }
+    /// Who sent it, in which dialog, and which of its requests there it is.
+    var sender: String { "\(callID) \(fromTag) \(toTag ?? "") \(cSeq) \(method)" }
 
     /// `INVITE`, or `200 INVITE`.
     var kind: String { isRequest ? method : "\(status) \(cSeqMethod)" }
