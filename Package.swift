@@ -27,7 +27,7 @@ let package = Package(
     targets: [
         // C libraries, and the only C of our own.
         .systemLibrary(name: "CEvent", pkgConfig: "libevent", providers: [.apt(["libevent-dev"])]),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSRTP", pkgConfig: "libsrtp2", providers: [.apt(["libsrtp2-dev"])]),
         .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .target(name: "CShims"),
@@ -38,7 +38,7 @@ let package = Package(
         .target(name: "SDP", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "RTP", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "DNS", dependencies: ["NetworkTypes"], swiftSettings: pure),
-        .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
+        .target(name: "TLS", dependencies: ["COpenSSL", "NetworkTypes"], swiftSettings: strict),
 
         // Policy: decisions without I/O.
         .target(name: "OutboundProxy", dependencies: ["NetworkTypes", "SIP"], swiftSettings: pure),
@@ -101,7 +101,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "SDPTests", dependencies: ["SDP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "RTPTests", dependencies: ["RTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "OutboundProxyTests",
             dependencies: ["OutboundProxy", "SIP", "TLS", "NetworkTypes", "Reactor", "TestSupport"],
