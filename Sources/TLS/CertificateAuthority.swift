@@ -67,7 +67,9 @@ public final class CertificateAuthority {
     public func issue(_ request: Request) throws(TLSFailure) -> Issued {
         var alternatives: [String] = []
         for name in request.names {
-            if let address = IPAddress(name) { alternatives.append("IP:\(address)") } else {
+            if let address = IPAddress(name) {
+                alternatives.append("IP:\(address)")
+            } else {
                 guard Self.isPlain(name) else { throw TLSFailure("'\(name)' is neither a host name nor an address") }
                 alternatives.append("DNS:\(name)")
             }
