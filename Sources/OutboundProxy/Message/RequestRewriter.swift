@@ -39,7 +39,8 @@ struct RequestRewriter {
         if request.arrival.side == .inside, out.side == .outside {
             let mode = forwarding.trunkSettings?.contact ?? .parameter
             sentContacts = contacts.hideContacts(
-                of: message, from: request.arrival.flow.peer.ip, as: out, mode: mode, edits: &edits)
+                of: message, from: request.arrival.flow.peer.ip, as: out, mode: mode, isSecure: request.isSecure,
+                edits: &edits)
             if message.method == .register { rewritePath(&edits, contacts, mode) }
         }
         if let mode = forwarding.phoneContact {
@@ -135,6 +136,7 @@ struct RequestRewriter {
             ingress.side == .inside
             ? TokenRoute(side: .inside, transport: ingress.transport, flow: request.arrival.flow)
             : TokenRoute(side: .inside, transport: out.transport, flow: Flow(listener: out.id, peer: peer))
+        let isSecure = request.recordsSecurely
         if let crossing { inner.beganInside = crossing.beganInside }
         if isHidden {
             inner.hidesCaller = crossing?.from != nil
@@ -147,7 +149,7 @@ struct RequestRewriter {
                 text.append(
                     contentsOf: contacts.recordRoute(
                         listener, isDouble: isDouble, hop: listener.side == .outside ? inner : phoneFlow,
-                        callID: callID))
+                        callID: callID, isSecure: isSecure))
                 text.append(contentsOf: "\r\n".utf8)
             }
         }
