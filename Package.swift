@@ -51,7 +51,7 @@ let package = Package(
         ),
         .target(
             name: "Config",
-            dependencies: ["NetworkTypes", .product(name: "Yams", package: "Yams")],
+            dependencies: ["NetworkTypes", "TLS", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
         .target(name: "Admin", dependencies: ["CEvent", "CShims", "NetworkTypes", "Reactor"], swiftSettings: strict),
 
@@ -118,7 +118,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ConfigTests",
-            dependencies: ["Config", "NetworkTypes", "TestSupport"],
+            dependencies: ["Config", "NetworkTypes", "TLS", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "AdminTests", dependencies: ["Admin", "Reactor", "NetworkTypes", "TestSupport"],
