@@ -144,7 +144,7 @@ let package = Package(
             name: "EndToEnd",
             dependencies: [
                 "NetworkTypes", "CShims", "COpenSSL", "MediaRelay", "Reactor", "Config", "Admin", "TestSupport",
-                "sallyport", "sallyport-bench", .product(name: "Logging", package: "swift-log"),
+                "TLS", "sallyport", "sallyport-bench", .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EndToEnd", swiftSettings: strict),
     ]

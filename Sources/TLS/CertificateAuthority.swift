@@ -8,6 +8,11 @@ public final class CertificateAuthority {
     public struct Issued: Sendable {
         public let certificate: [UInt8]
         public let key: [UInt8]
+
+        public init(certificate: [UInt8], key: [UInt8]) {
+            self.certificate = certificate
+            self.key = key
+        }
     }
 
     /// What a certificate is issued for.
@@ -66,7 +71,7 @@ public final class CertificateAuthority {
     /// A certificate for servers and clients, with the names that `request` says.
     public func issue(_ request: Request) throws(TLSFailure) -> Issued {
         var alternatives: [String] = []
-        for name in request.names {
+        for (place, name) in request.names.enumerated() where !request.names[..<place].contains(name) {
             if let address = IPAddress(name) {
                 alternatives.append("IP:\(address)")
             } else {

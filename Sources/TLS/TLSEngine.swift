@@ -44,7 +44,11 @@ public final class TLSEngine {
         if let session, session.context === context { SSL_set_session(handle, session.handle) }
     }
 
-    deinit { SSL_free(handle) }
+    deinit {
+        // Else OpenSSL forbids the session to be resumed, which without close_notify is allowed since TLS 1.1.
+        if state == .open { SSL_set_shutdown(handle, SSL_SENT_SHUTDOWN) }
+        SSL_free(handle)
+    }
 
     private static func makeHandle(_ context: TLSContext, _ pipe: OctetPipe) throws(TLSFailure) -> OpaquePointer {
         ERR_clear_error()
