@@ -30,9 +30,11 @@ extension Configuration {
         return byMachine
     }
 
-    /// Stream connections that may be at once: those of the configuration, or an eighth of the descriptors.
+    /// Stream connections that may be at once: those of the configuration, as far as an eighth of the descriptors goes, or
+    /// three quarters where the file names them.
     public func connectionCapacity(descriptors: Int) -> Int {
-        min(limits.connections, max(64, descriptors / 8))
+        let share = positions["limits.connections"] == nil ? descriptors / 8 : descriptors / 4 * 3
+        return min(limits.connections, max(64, share))
     }
 
     /// Descriptors for everything but media and connections.

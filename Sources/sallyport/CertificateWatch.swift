@@ -37,6 +37,9 @@ final class CertificateWatch {
 
     /// Reads all files.
     func reload(_ cause: String) {
+        guard !files.isEmpty else {
+            return logger.notice("there are no certificates to read", metadata: ["cause": "\(cause)"])
+        }
         do throws(TLSFailure) {
             contexts.replace(by: try TLSContexts.Contexts(configuration))
             let certificates = contexts.certificates.map { "\($0.name): \($0.summary.names.joined(separator: " "))" }
