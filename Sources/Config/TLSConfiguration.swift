@@ -52,6 +52,12 @@ extension Configuration {
                 warnings.append(warning(at: "tls.client_certificates", message))
             }
         }
+        if let tls, tls.clientCertificates != .off, let shared = sharedListeners.first(where: { $0.transport == .tls })
+        {
+            let message =
+                "nobody can be asked for a certificate at tls \(shared.address), which inside and outside share"
+            errors.append(error(at: "tls.client_certificates", fallback: "tls", message))
+        }
         for (index, trunk) in trunks.enumerated() {
             guard let settings = clientTLS(of: trunk) else { continue }
             check(settings, at: "trunks[\(index)].tls", now, &errors, &warnings)

@@ -151,6 +151,20 @@ struct TLSConfigurationTests {
         #expect(told == complaint)
     }
 
+    @Test("Certificates are asked for outside, which has to have a socket of its own for that")
+    func sharedSocket() throws {
+        let files = try Files()
+        var configuration = try Configuration(
+            yaml: Array(
+                """
+                inside: {addresses: [10.0.0.1], networks: [10.0.0.0/24]}
+                outside: 10.0.0.1
+                tls: {certificate: edge.pem, key: edge.key, ca: ca.pem, client_certificates: required}
+                """.utf8), file: "\(files.directory)/edge.yaml")
+        let error = #expect(throws: ConfigurationErrors.self) { try configuration.validate(on: Self.interfaces) }
+        #expect(error?.description.contains("3:78: nobody can be asked for a certificate at tls 10.0.0.1:5061") == true)
+    }
+
     @Test("TLS is not listened for without a certificate")
     func noCertificate() throws {
         var configuration = try Configuration(

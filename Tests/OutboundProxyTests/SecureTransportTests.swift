@@ -80,6 +80,20 @@ import Testing
         #expect(names.list == [PeerName(wanted, trunk: trunk)])
     }
 
+    @Test func `a call of a trunk goes to a PBX by the PBX's name, and by no rule of the trunk's`() throws {
+        let names = Names()
+        let proxy = ProxyHarness(
+            pbxs: [PBXSettings(host: "pbx.example", transport: .tls)],
+            trunks: [TrunkSettings(name: "t", domain: "203.0.113.10")]
+        ) {
+            $0.listeners += Self.listeners()
+            $0.numberOfName = { names.id(of: $0) }
+        }
+        _ = proxy.receive(CallTexts.inboundINVITE(uri: "sip:1000@203.0.113.1"), on: .outside)
+        let sent = proxy.locate("pbx.example", located("192.168.0.2:5061"))
+        #expect(sent.inside.first?.transport == .tls && names.list == [PeerName(["pbx.example"])])
+    }
+
     @Test func `without room for another name the request has nowhere to go`() {
         let proxy = ProxyHarness {
             $0.listeners += Self.listeners()

@@ -12,7 +12,9 @@ extension ProxyCore {
     func peerName(of forwarding: Forwarding) -> PeerNameID? {
         switch forwarding.nextHop {
         case .flow(let flow): return flow.name
-        case .name(let query): return peerName([query.host], of: forwarding.trunkSettings)
+        case .name(let query):
+            // What is said about an ITSP says nothing about the PBX that its call goes to.
+            return peerName([query.host], of: forwarding.egress == .outside ? forwarding.trunkSettings : nil)
         case .target(let target):
             guard forwarding.egress == .outside else { return PeerNameID.none }
             return peerName(at: target.address.ip, domain: forwarding.trunk, forwarding.trunkSettings)

@@ -148,7 +148,8 @@ struct Identities {
     /// Whether a Via value is one of ours.
     func isOurs(_ via: Via, in bytes: [UInt8]) -> Bool {
         guard let address = via.address(in: bytes) else { return false }
-        return isOurs(SocketAddress(address, via.port ?? 5060))
+        let isTLS = bytes.equals(via.transport, ignoringCase: "TLS")
+        return isOurs(SocketAddress(address, via.port ?? (isTLS ? TransportProtocol.tls : .udp).defaultPort))
     }
 
     /// Whether we speak the transport anywhere.

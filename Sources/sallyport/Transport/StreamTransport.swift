@@ -75,6 +75,8 @@ final class StreamTransport: StreamConnectionOwner {
     /// By listener, peer and name: what a new connection to a server may begin with.
     private var sessions: [Flow: TLSSession] = [:]
     private static let mostSessions = 1024
+    private var highWater = HighWater()
+    private var ebb: Timer?
     /// Ended in this turn, perhaps by their own call: let go of when the turn ends.
     private var ended: [StreamConnection] = []
     private let checkInterval: Duration
@@ -94,6 +96,7 @@ final class StreamTransport: StreamConnectionOwner {
         }
         timer = Timer(on: loop) { [unowned self] in handleTimeouts() }
         holdTimer = Timer(on: loop) { [unowned self] in release() }
+        ebb = Timer(on: loop) { [unowned self] in shrink() }
         delayTimer = Timer(on: loop) { [unowned self] in resumeHandshakes() }
         loop.onTurnEnd { [weak self] in
             self?.ended.removeAll()
@@ -196,6 +199,7 @@ final class StreamTransport: StreamConnectionOwner {
 
     private func keep(_ connection: StreamConnection) {
         connections[connection.id] = connection
+        highWater.note(connections.count)
         schedule(connection)
         list(connection.flow, isOpen: true)
     }
@@ -384,6 +388,8 @@ final class StreamTransport: StreamConnectionOwner {
     func closed(_ connection: StreamConnection, _ end: StreamConnection.End) {
         guard connections.removeValue(forKey: connection.id) != nil else { return }
         ended.append(connection)
+        // A moment later, when those that end with it have gone as well.
+        if highWater.hasEbbed(to: connections.count) { ebb?.schedule(after: .seconds(5)) }
         links.census.remove(connection.flow.peer.ip)
         keepSession(of: connection)
         if !connection.isOurs, connection.isUnsecured { links.census.endHandshake(connection.flow.peer.ip) }
@@ -428,6 +434,14 @@ final class StreamTransport: StreamConnectionOwner {
         connection.scheduled = next
         deadlines.schedule(connection.id, at: next)
         if let first = deadlines.next { timer?.schedule(at: first) }
+    }
+
+    /// Gives back the memory of a rush of connections: one over TLS takes some 16 kB.
+    private func shrink() {
+        connections.shrink()
+        byPeer.shrink()
+        deadlines.shrink()
+        ProcessLimits.giveBackMemory()
     }
 
     private func handleTimeouts() {
