@@ -25,7 +25,10 @@ final class CertificateWatch {
         files = configuration.filesOfTLS.map { WatchedFile($0) }
         guard !files.isEmpty else { return }
         looks = RepeatingTimer(on: loop, every: interval) { [unowned self] in look() }
-        reminders = RepeatingTimer(on: loop, every: .seconds(12 * 3600)) { [unowned self] in remind() }
+        // The keys of session tickets are as old as what they belong to, and nobody should have to guard them for long.
+        reminders = RepeatingTimer(on: loop, every: .seconds(12 * 3600)) { [unowned self] in
+            reload("session tickets get new keys")
+        }
     }
 
     private func look() {
