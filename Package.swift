@@ -27,7 +27,7 @@ let package = Package(
     targets: [
         // C libraries, and the only C of our own.
         .systemLibrary(name: "CEvent", pkgConfig: "libevent", providers: [.apt(["libevent-dev"])]),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSRTP", pkgConfig: "libsrtp2", providers: [.apt(["libsrtp2-dev"])]),
         .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .target(name: "CShims"),
@@ -38,7 +38,7 @@ let package = Package(
         .target(name: "SDP", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "RTP", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "DNS", dependencies: ["NetworkTypes"], swiftSettings: pure),
-        .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
+        .target(name: "TLS", dependencies: ["COpenSSL", "NetworkTypes"], swiftSettings: strict),
 
         // Policy: decisions without I/O.
         .target(name: "OutboundProxy", dependencies: ["NetworkTypes", "SIP"], swiftSettings: pure),
@@ -51,7 +51,7 @@ let package = Package(
         ),
         .target(
             name: "Config",
-            dependencies: ["NetworkTypes", .product(name: "Yams", package: "Yams")],
+            dependencies: ["NetworkTypes", "TLS", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
         .target(name: "Admin", dependencies: ["CEvent", "CShims", "NetworkTypes", "Reactor"], swiftSettings: strict),
 
@@ -104,7 +104,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "SDPTests", dependencies: ["SDP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "RTPTests", dependencies: ["RTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "OutboundProxyTests",
             dependencies: ["OutboundProxy", "SIP", "TLS", "NetworkTypes", "Reactor", "TestSupport"],
@@ -121,7 +121,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ConfigTests",
-            dependencies: ["Config", "NetworkTypes", "TestSupport"],
+            dependencies: ["Config", "NetworkTypes", "TLS", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "AdminTests", dependencies: ["Admin", "Reactor", "NetworkTypes", "TestSupport"],
@@ -147,7 +147,7 @@ let package = Package(
             name: "EndToEnd",
             dependencies: [
                 "NetworkTypes", "CShims", "COpenSSL", "MediaRelay", "Reactor", "Config", "Admin", "TestSupport",
-                "sallyport", "sallyport-bench", .product(name: "Logging", package: "swift-log"),
+                "TLS", "sallyport", "sallyport-bench", .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EndToEnd", swiftSettings: strict),
     ]

@@ -80,6 +80,14 @@ extension MetricsText {
         add(
             "connections_failed_total", "Stream connections refused, failed or closed by us.", by: "cause",
             status.connections.failed)
+        add("tls_handshakes_total", .counter, "TLS handshakes that went well.", status.connections.handshakes)
+        add("tls_resumed_total", .counter, "TLS handshakes that resumed a session.", status.connections.resumed)
+        add(
+            "certificate_not_after_seconds", .gauge, "When a certificate expires, in seconds since 1970.",
+            status.certificates.map { Sample(Double($0.notAfter), labels: [("certificate", $0.name)]) })
+        add(
+            "certificate_problem", .gauge, "Whether the files of TLS can't be used as they are now.",
+            status.certificateProblem == nil ? 0 : 1)
         add("media_sessions", .gauge, "Relay sessions now.", status.media.sessions)
         add("media_ports_used", .gauge, "Media ports in use.", status.media.portsUsed)
         add("media_ports_free", .gauge, "Media ports free.", status.media.portsFree)

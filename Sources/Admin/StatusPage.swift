@@ -30,6 +30,15 @@ public enum StatusPage {
                 + "at most \(connections.limit)",
         ])
         table.add(["connections failed", counts(connections.failed)])
+        if connections.handshakes > 0 {
+            table.add(["TLS", "\(connections.handshakes) handshakes, \(connections.resumed) resumed"])
+        }
+        for certificate in status.certificates {
+            let left = certificate.secondsLeft
+            let when = left < 0 ? "expired \(duration(-left)) ago" : "expires in \(duration(left))"
+            table.add(["certificate", "\(certificate.name), for \(certificate.names.joined(separator: " ")), \(when)"])
+        }
+        if let problem = status.certificateProblem { table.add(["certificates not read", problem]) }
         table.add(["media", "\(media.sessions) sessions, \(media.packets) packets, \(octets(media.bytes))"])
         table.add(["media dropped", counts(media.dropped)])
         table.add(["media ports", "\(media.portsUsed) used, \(media.portsFree) free"])

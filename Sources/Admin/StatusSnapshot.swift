@@ -41,10 +41,31 @@ public struct StatusSnapshot: Codable, Hashable, Sendable {
         /// Since start: taken from peers, and opened by us.
         public var accepted: UInt64 = 0
         public var opened: UInt64 = 0
+        /// TLS handshakes that went well, and those of them that resumed a session.
+        public var handshakes: UInt64 = 0
+        public var resumed: UInt64 = 0
         /// Refused, failed or closed by us since start, by cause.
         public var failed: [String: UInt64] = [:]
 
         public init() {}
+    }
+
+    /// A certificate of ours.
+    public struct Certificate: Codable, Hashable, Sendable {
+        /// What the configuration calls it.
+        public var name: String
+        /// Whom it is for.
+        public var names: [String]
+        /// When it expires, in seconds since 1970, and from now.
+        public var notAfter: Int64
+        public var secondsLeft: Double
+
+        public init(name: String, names: [String], notAfter: Int64, secondsLeft: Double) {
+            self.name = name
+            self.names = names
+            self.notAfter = notAfter
+            self.secondsLeft = secondsLeft
+        }
     }
 
     /// A source that is not listened to for an account, since it sent wrong credentials too often.
@@ -87,6 +108,9 @@ public struct StatusSnapshot: Codable, Hashable, Sendable {
     public var banned: UInt64 = 0
     public var bans: [Ban] = []
     public var connections = Connections()
+    public var certificates: [Certificate] = []
+    /// Why the files of TLS can't be used as they are now; what was read before is in use.
+    public var certificateProblem: String?
     public var media = Media()
     public var memoryBytes: UInt64 = 0
     public var processorSeconds: Double = 0

@@ -1,4 +1,5 @@
 import NetworkTypes
+import TLS
 
 extension Configuration {
     /// The whole configuration as a file that says everything: reading it back gives the same configuration.
@@ -9,6 +10,7 @@ extension Configuration {
         lines += sideLines("outside", outside.addresses, outside.listen)
         if !outside.advertise.isEmpty { lines.append("  advertise: \(list(outside.advertise))") }
         lines.append("pbx: \(list(pbx))")
+        if let tls { lines += tls.lines }
         lines.append(trunks.isEmpty ? "trunks: []" : "trunks:")
         for trunk in trunks { lines += trunk.lines }
         lines += [
@@ -47,6 +49,38 @@ extension RemotePhonesConfiguration {
     }
 }
 
+extension TLSSettings {
+    fileprivate var lines: [String] {
+        var lines = ["tls:"]
+        if let certificate { lines.append("  certificate: \(quoted(certificate))") }
+        if let key { lines.append("  key: \(quoted(key))") }
+        return lines + [
+            "  ca: \(authorities.text)", "  minimum: \"\(minimum.rawValue)\"", "  verify: \(verifies ? "yes" : "no")",
+            "  client_certificates: \(clientCertificates.rawValue)",
+        ]
+    }
+}
+
+extension TLSSettings.Authorities {
+    fileprivate var text: String {
+        switch self {
+        case .system: "system"
+        case .file(let path): quoted(path)
+        }
+    }
+}
+
+extension TrunkTLSConfiguration {
+    fileprivate var lines: [String] {
+        var lines: [String] = []
+        if let authorities { lines.append("ca: \(authorities.text)") }
+        if let certificate { lines.append("certificate: \(quoted(certificate))") }
+        if let key { lines.append("key: \(quoted(key))") }
+        if let verifies { lines.append("verify: \(verifies ? "yes" : "no")") }
+        return lines
+    }
+}
+
 extension TrunkConfiguration {
     fileprivate var lines: [String] {
         var lines = ["  - name: \(quoted(name))", "    domain: \(quoted(domain))"]
@@ -62,6 +96,7 @@ extension TrunkConfiguration {
             ("max_calls", maxCalls), ("calls_per_second", callsPerSecond), ("minutes_per_day", minutesPerDay),
         ] { lines.append("    \(key): \(limit.map { "\($0)" } ?? "none")") }
         if !pbx.isEmpty { lines.append("    pbx: \(list(pbx))") }
+        if tls != TrunkTLSConfiguration() { lines += ["    tls:"] + tls.lines.map { "      \($0)" } }
         lines += [
             "    srtp: off", "    hide: \(hidesTopology ? "yes" : "no")", "    hide_call_id: \(hideCallID.rawValue)",
         ]

@@ -1,4 +1,6 @@
+import Glibc
 public import NetworkTypes
+import TLS
 
 extension Configuration {
     /// Checks the configuration against the machine it is to run on, and fills in what the machine knows: the inside
@@ -10,6 +12,7 @@ extension Configuration {
             addressErrors(on: interfaces) + listenerErrors() + trunkErrors() + advertiseErrors() + mediaErrors()
             + phoneErrors(on: interfaces)
         var warnings: [ConfigurationWarning] = []
+        tlsFindings(at: Int64(time(nil)), errors: &errors, warnings: &warnings)
         if let isTaken { portFindings(isTaken, errors: &errors, warnings: &warnings) }
         if let errors = ConfigurationErrors(errors) { throw errors }
         fillInsideNetworks(from: interfaces, warnings: &warnings)
@@ -35,9 +38,11 @@ extension Configuration {
         return max(0, (Int(media.ports.upperBound) + 1 - lowest - lowest % 2) / 2)
     }
 
-    /// Stream connections that may be at once: those of the configuration, or an eighth of the descriptors.
+    /// Stream connections that may be at once: those of the configuration, as far as an eighth of the descriptors goes, or
+    /// three quarters where the file names them.
     public func connectionCapacity(descriptors: Int) -> Int {
-        min(limits.connections, max(64, descriptors / 8))
+        let share = positions["limits.connections"] == nil ? descriptors / 8 : descriptors / 4 * 3
+        return min(limits.connections, max(64, share))
     }
 
     /// Descriptors for everything but media and connections.
@@ -122,7 +127,9 @@ extension Configuration {
                 errors.append(error(at: path, "\(port) is one of the media ports \(media.ports.text)"))
             }
             if let transport = trunk.transport, !outside.listen.contains(where: { $0.transport == transport }) {
-                let message = "we don't speak \(transport) outside: outside.listen does not name it"
+                let message =
+                    "we don't speak \(transport) outside: outside.listen does not name it"
+                    + (transport == .tls && tls?.certificate == nil ? ", which needs tls.certificate" : "")
                 errors.append(error(at: "trunks[\(index)].transport", message))
             }
         }
@@ -218,11 +225,11 @@ extension Configuration {
         return []
     }
 
-    private func error(at path: String, fallback: String = "", _ message: String) -> ConfigurationError {
+    func error(at path: String, fallback: String = "", _ message: String) -> ConfigurationError {
         ConfigurationError(file: file, position: positions[path] ?? positions[fallback], message: message)
     }
 
-    private func warning(at path: String, _ message: String) -> ConfigurationWarning {
+    func warning(at path: String, _ message: String) -> ConfigurationWarning {
         ConfigurationWarning(file: file, position: positions[path], message: message)
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import NetworkTypes
+import TLS
 
 extension Configuration {
     /// Reads a configuration file; what is wrong is told with line and column, all of it at once where possible.
@@ -39,10 +40,11 @@ extension Configuration {
 
     private static let keys = KnownKeys(
         [
-            "inside", "outside", "pbx", "trunks", "media", "remote_phones", "emergency", "limits", "dscp", "state",
+            "inside", "outside", "pbx", "tls", "trunks", "media", "remote_phones", "emergency", "limits", "dscp",
+            "state",
             "admin", "log",
         ],
-        notBuilt: ["tls", "capture"])
+        notBuilt: ["capture"])
 
     private static func read(_ root: Entry, with reader: inout YAMLReader) -> Configuration? {
         guard let entries = reader.entries(of: root, keys: keys) else { return nil }
@@ -54,6 +56,8 @@ extension Configuration {
         if let inside = entries["inside"] { configuration.inside = reader.inside(inside) }
         if let outside = entries["outside"] { configuration.outside = reader.outside(outside) }
         reader.setList(&configuration.pbx, from: entries["pbx"]) { text throws(ValueError) in try SIPTarget(text) }
+        if let tls = entries["tls"] { reader.tls(&configuration.tls, from: tls) }
+        configuration.listenByTLS(unless: reader.positions)
         if let trunks = entries["trunks"] { configuration.trunks = reader.trunks(trunks) }
         if let media = entries["media"] { reader.media(&configuration.media, from: media) }
         if let phones = entries["remote_phones"] {
@@ -66,5 +70,12 @@ extension Configuration {
         if let admin = entries["admin"] { reader.admin(&configuration.admin, from: admin) }
         if let log = entries["log"] { reader.log(&configuration.log, from: log) }
         return configuration
+    }
+
+    /// Without `listen` a side listens on all that can be had, which is TLS only with a certificate.
+    private mutating func listenByTLS(unless positions: [String: Position]) {
+        guard tls?.certificate != nil else { return }
+        if positions["inside.listen"] == nil { inside.listen.append(ListenerConfiguration(.tls)) }
+        if positions["outside.listen"] == nil { outside.listen.append(ListenerConfiguration(.tls)) }
     }
 }

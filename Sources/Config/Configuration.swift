@@ -1,4 +1,5 @@
 public import NetworkTypes
+public import TLS
 
 /// The whole configuration of one Sallyport, as values: what the file says, and a default for what it doesn't.
 ///
@@ -11,6 +12,8 @@ public struct Configuration: Sendable {
     public var outside: OutsideConfiguration
     /// Where calls go that no registration claims; several are tried in this order.
     public var pbx: [SIPTarget] = []
+    /// Certificates and the rules of TLS; nil where it is not named.
+    public var tls: TLSSettings?
     /// Policy for single ITSP accounts; calls need none.
     public var trunks: [TrunkConfiguration] = []
     public var media = MediaConfiguration()

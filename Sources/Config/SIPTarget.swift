@@ -32,22 +32,26 @@ public struct SIPTarget: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension SIPTarget {
-    /// Reads `sip:192.168.0.2:5060`, `sip:pbx.example.org` or `sip:[fd00::2];transport=udp`.
+    /// Reads `sip:192.168.0.2:5060`, `sip:pbx.example.org` or `sip:[fd00::2];transport=tls`, for which `sips:` stands too.
     public init(_ text: String) throws(ValueError) {
         let scheme = text.prefix { $0 != ":" }.lowercased()
-        if scheme == "sips" { throw .notBuilt("sips (TLS)") }
-        guard scheme == "sip" else { throw .expected("a SIP URI such as sip:192.168.0.2:5060", text) }
-        let parts = text.dropFirst(4).split(separator: ";", omittingEmptySubsequences: false).map(String.init)
+        guard scheme == "sip" || scheme == "sips" else {
+            throw .expected("a SIP URI such as sip:192.168.0.2:5060", text)
+        }
+        let parts = text.dropFirst(scheme.count + 1).split(separator: ";", omittingEmptySubsequences: false).map(
+            String.init)
         guard let hostPort = parts.first, !text.contains("?") else {
             throw .wrong("a PBX's URI has no headers: \(text.quotedForMessage)")
         }
         if hostPort.contains("@") { throw .wrong("a PBX's URI has no user: \(text.quotedForMessage)") }
         try self.init(hostPort: hostPort, of: text)
+        if scheme == "sips" { transport = .tls }
         for parameter in parts.dropFirst() {
             switch parameter.lowercased() {
-            case "transport=udp", "lr": break
-            case "transport=tcp": transport = .tcp
-            case "transport=tls": throw .notBuilt("transport=tls")
+            case "lr": break
+            case "transport=udp" where scheme == "sip": transport = .udp
+            case "transport=tcp" where scheme == "sip": transport = .tcp
+            case "transport=tls": transport = .tls
             default: throw .wrong("unknown URI parameter \(parameter.quotedForMessage)")
             }
         }

@@ -23,6 +23,8 @@ public struct TrunkConfiguration: Hashable, Sendable {
     /// An outside UDP port of its own.
     public var sourcePort: UInt16?
     public var contact = ContactMode.parameter
+    /// What differs for connections to it over TLS.
+    public var tls = TrunkTLSConfiguration()
     /// Calls at once, in both directions; nil: no limit, as for the next two.
     public var maxCalls: Int?
     /// Calls a second that we place there.

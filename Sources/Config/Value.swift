@@ -199,7 +199,7 @@ enum Value {
         case "auto": return nil
         case "udp": return .udp
         case "tcp": return .tcp
-        case "tls": throw .notBuilt("transport: tls")
+        case "tls": return .tls
         default: throw .expected("auto, udp, tcp or tls", text)
         }
     }

@@ -49,11 +49,11 @@ extension YAMLReader {
         setList(&field, from: entry, atLeast: 1) { text throws(ValueError) in
             let parts = text.lowercased().split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             switch parts.first {
-            case "udp", "tcp":
+            case "udp", "tcp", "tls":
+                let transport = TransportProtocol.allCases.first { $0.description == parts[0] }
                 return ListenerConfiguration(
-                    parts.first == "tcp" ? .tcp : .udp, port: parts.count == 2 ? try Value.port(String(parts[1])) : nil)
-            case "tls": throw .notBuilt(text)
-            default: throw .expected("udp, tcp, udp:PORT or tcp:PORT", text)
+                    transport ?? .udp, port: parts.count == 2 ? try Value.port(String(parts[1])) : nil)
+            default: throw .expected("udp, tcp, tls, or one of them with a port (udp:PORT)", text)
             }
         }
     }

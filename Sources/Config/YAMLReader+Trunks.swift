@@ -6,10 +6,10 @@ extension YAMLReader {
         [
             "name", "domain", "user", "transport", "networks", "media_networks", "nat", "trust_udp", "contact", "pbx",
             "source_port", "qualify", "max_calls", "calls_per_second", "minutes_per_day", "srtp", "hide",
-            "hide_call_id", "from_domain", "identity", "redirects", "overload_control",
+            "hide_call_id", "from_domain", "identity", "redirects", "overload_control", "tls",
         ],
         notBuilt: [
-            "keying", "tls",
+            "keying"
         ])
 
     mutating func trunks(_ entry: Entry) -> [TrunkConfiguration] {
@@ -54,6 +54,7 @@ extension YAMLReader {
         set(&trunk.hasOverloadControl, from: entries["overload_control"], Value.boolean)
         set(&trunk.qualify, from: entries["qualify"], Value.qualify)
         setHiding(&trunk, entries)
+        trunkTLS(&trunk.tls, from: entries["tls"])
         set(&trunk.maxCalls, from: entries["max_calls"], Value.limit)
         set(&trunk.callsPerSecond, from: entries["calls_per_second"], Value.limit)
         set(&trunk.minutesPerDay, from: entries["minutes_per_day"], Value.limit)

@@ -150,6 +150,17 @@ public final class TCPConnection: TurnEndTask {
         releaseDescriptor()
     }
 
+    /// Closes at once; what is queued is lost, except for as much of it and of `last` as the kernel takes without waiting.
+    public func close(sending last: [UInt8]) {
+        if !last.isEmpty, state == .open {
+            let rest = output[outputStart...] + last
+            _ = rest.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+            }
+        }
+        close()
+    }
+
     private func releaseDescriptor() {
         isReading = false
         readable?.stop()

@@ -5,17 +5,17 @@ import Glibc
 ///
 /// It is looked at by stat(2) rather than by inotify(7), which loses a file that is replaced, mounted over, or behind a
 /// symbolic link, as `/etc/resolv.conf` tends to be.
-struct WatchedFile {
-    let path: String
+public struct WatchedFile {
+    public let path: String
     private var last: [Int64] = []
 
-    init(_ path: String) {
+    public init(_ path: String) {
         self.path = path
         last = identity
     }
 
     /// Whether the file is another than when this was asked last.
-    mutating func hasChanged() -> Bool {
+    public mutating func hasChanged() -> Bool {
         let current = identity
         defer { last = current }
         return current != last

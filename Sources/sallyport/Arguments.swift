@@ -16,7 +16,7 @@ struct Sallyport: ParsableCommand {
         version: version,
         subcommands: [
             RunCommand.self, CheckCommand.self, StatusCommand.self, CallsCommand.self, RegistrationsCommand.self,
-            TrunksCommand.self, FlowsCommand.self, ExplainCommand.self,
+            TrunksCommand.self, FlowsCommand.self, ExplainCommand.self, CertCommand.self,
         ])
 
     static func main() { Glibc.exit(status(of: Array(CommandLine.arguments.dropFirst()))) }

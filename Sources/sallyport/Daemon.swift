@@ -17,16 +17,20 @@ final class Daemon {
     private let shardCount: Int
     private let ending: Mailbox<Void>?
     private let advertiseInterval: ClosedRange<Duration>
+    private let certificateInterval: Duration
 
     /// - Parameters:
     ///   - shards: How many signalling threads; by default one for every two processors.
     ///   - ending: What a message ends the run through; without it SIGTERM and SIGINT do, of which a process has one
     ///     handler only.
+    ///   - certificateInterval: How often the files of TLS are looked at.
     ///   - advertiseInterval: How often the name of `outside.advertise` is looked up again, at most and at least.
     init(
         configuration: Configuration, logger: Logger, shards: Int? = nil, ending: Mailbox<Void>? = nil,
-        advertiseInterval: ClosedRange<Duration> = .seconds(5) ... .seconds(300)
+        advertiseInterval: ClosedRange<Duration> = .seconds(5) ... .seconds(300),
+        certificateInterval: Duration = .seconds(2)
     ) {
+        self.certificateInterval = certificateInterval
         self.advertiseInterval = advertiseInterval
         self.configuration = configuration
         self.logger = logger
@@ -48,12 +52,14 @@ final class Daemon {
         let budget = try SharedCallBudget(configuration, state: state, now: loop.now)
         var settings = configuration.proxySettings(calls: max(1, callLimit / shardCount))
         settings.admission = budget
+        let tls = TLSContexts(try TLSContexts.Contexts(configuration))
+        settings.numberOfName = { tls.names.id(of: $0) }
         let mailboxes = try (0..<shardCount).map { _ in try Mailbox<ShardMessage>() }
         let workers = try startWorkers(mailboxes)
         let links = ShardLinks(
             shards: mailboxes, hash: .random(),
             census: ConnectionCensus(configuration.connectionLimits(descriptors: descriptors)),
-            media: { workers.send($0) },
+            tls: tls, media: { workers.send($0) },
             record: {
                 registrations.record($0, now: $1)
                 phones.record($0, now: $1)
@@ -65,13 +71,14 @@ final class Daemon {
         let shards = try startShards(settings, keys: keys, store: store, links: links)
         let source = try StatusSource(
             on: loop, shards: mailboxes, workers: workers, settings: settings, callLimit: calls,
-            connectionLimit: configuration.connectionCapacity(descriptors: descriptors), budget: budget)
+            connectionLimit: configuration.connectionCapacity(descriptors: descriptors), budget: budget, tls: tls)
+        let certificates = CertificateWatch(configuration, tls, on: loop, every: certificateInterval, logger: logger)
         let recording = budget.map { budget in
             RepeatingTimer(on: loop, every: .seconds(10)) { [unowned loop] in budget.record(at: loop.now) }
         }
         let advertised = configuration.followAdvertisedName(
             on: loop, every: advertiseInterval, telling: mailboxes, logger: logger)
-        try serve(loop, source, calls: calls, descriptors: descriptors)
+        try serve(loop, source, certificates, calls: calls, descriptors: descriptors)
         withExtendedLifetime((advertised, recording)) {}
         for shard in shards { shard.stop() }
         for shard in shards { shard.join() }
@@ -133,10 +140,14 @@ final class Daemon {
     }
 
     /// Serves the admin page until the end.
-    private func serve(_ loop: EventLoop, _ source: StatusSource, calls: Int, descriptors: Int) throws {
+    private func serve(
+        _ loop: EventLoop, _ source: StatusSource, _ certificates: CertificateWatch, calls: Int, descriptors: Int
+    ) throws {
         let admin = try AdminServer(on: loop, listen: configuration.admin.listen)
         admin.servePages(of: source)
         let endings = try endings(on: loop)
+        // Where a message ends the run, the process is not ours alone, and neither are its signals.
+        let hangUp = try ending == nil ? SignalSource(.hangUp, on: loop) { certificates.reload("SIGHUP") } : nil
         let listeners = Side.allCases.flatMap { side in
             configuration.listeners(of: side).map { "\(side) \($0.transport) \($0.address)" }
         }
@@ -147,7 +158,7 @@ final class Daemon {
                 "descriptors": "\(descriptors)", "admin": "\(configuration.admin.listen)",
             ])
         loop.run()
-        withExtendedLifetime((endings, admin)) {}
+        withExtendedLifetime((endings, hangUp, certificates, admin)) {}
         logger.info("stopping")
     }
 

@@ -286,6 +286,8 @@ struct ShardLinks: Sendable {
     /// Names the shard of a Call-ID, and the home of a peer.
     let hash: KeyedHash
     let census: ConnectionCensus
+    /// What TLS connections begin with.
+    let tls: TLSContexts
     /// Hands commands to the workers that own their sessions.
     let media: @Sendable ([RelayCommand]) -> Void
     /// Writes a registration seen down, for the next start.
@@ -302,7 +304,8 @@ struct ShardLinks: Sendable {
         guard shards.count > 1 else { return 0 }
         let (ip, port) = (flow.peer.ip, UInt64(flow.peer.port))
         let place = UInt64(flow.listener.index) << 16 | port
-        return Int(hash(hash(ip.high) &+ hash(ip.low ^ place)) % UInt64(shards.count))
+        let name = UInt64(flow.name.number) << 32
+        return Int(hash(hash(ip.high) &+ hash(ip.low ^ place ^ name)) % UInt64(shards.count))
     }
 }
 

@@ -1,9 +1,11 @@
 import Admin
 import Config
+import Glibc
 import MediaRelay
 import NetworkTypes
 import OutboundProxy
 import Reactor
+import TLS
 
 /// Makes the admin server's pages: asks every shard and every worker for a snapshot through its mailbox, and puts the
 /// answers together. Belongs to the main loop.
@@ -14,6 +16,7 @@ final class StatusSource: AdminSource {
     private let callLimit: Int
     private let connectionLimit: Int
     private let budget: SharedCallBudget?
+    private let tls: TLSContexts
     private let loop: EventLoop
     private let started: Instant
     private let shardAnswers: Mailbox<ShardSnapshot>
@@ -31,7 +34,7 @@ final class StatusSource: AdminSource {
 
     init(
         on loop: EventLoop, shards: [Mailbox<ShardMessage>], workers: MediaDriver, settings: ProxySettings,
-        callLimit: Int, connectionLimit: Int, budget: SharedCallBudget?
+        callLimit: Int, connectionLimit: Int, budget: SharedCallBudget?, tls: TLSContexts
     ) throws(SystemError) {
         self.loop = loop
         self.shards = shards
@@ -40,6 +43,7 @@ final class StatusSource: AdminSource {
         self.callLimit = callLimit
         self.connectionLimit = connectionLimit
         self.budget = budget
+        self.tls = tls
         started = loop.now
         shardAnswers = try Mailbox()
         workerAnswers = try Mailbox()
@@ -89,6 +93,8 @@ final class StatusSource: AdminSource {
         status.calls.limit = callLimit
         status.connections.limit = connectionLimit
         status.registrations = overview.shards.first.map { $0.bindings.count + $0.phones.count } ?? 0
+        status.certificates = tls.certificates.map { StatusSnapshot.Certificate($0.name, $0.summary) }
+        status.certificateProblem = tls.problem
         for shard in overview.shards { add(shard, to: &status) }
         for report in overview.legs.values.joined() { add(report.counters, to: &status) }
         status.take(ProcessUsage.now())
@@ -132,9 +138,12 @@ final class StatusSource: AdminSource {
         status.connections.now += shard.connections
         status.connections.accepted += counters.accepted
         status.connections.opened += counters.opened
+        status.connections.handshakes += counters.handshakes
+        status.connections.resumed += counters.resumed
         for (cause, count) in [
             ("too many", counters.refusedLimit), ("too many from source", counters.refusedSource),
             ("unreachable", counters.unreachable), ("idle", counters.idle), ("unfinished", counters.unfinished),
+            ("insecure", counters.insecure), ("too many handshakes", counters.refusedHandshakes),
             ("malformed", counters.malformed), ("overflowed", counters.overflowed), ("broken", counters.broken),
             ("no descriptors", shard.acceptPauses),
         ] where count > 0 { status.connections.failed[cause, default: 0] += count }
@@ -239,6 +248,14 @@ extension [TrunkSummary] {
         }
         return states.map { TargetSnapshot(target: $0.key.description, state: $0.value) }
             .sorted { $0.target < $1.target }
+    }
+}
+
+extension StatusSnapshot.Certificate {
+    fileprivate init(_ name: String, _ summary: CertificateSummary) {
+        self.init(
+            name: name, names: summary.names, notAfter: summary.notAfter,
+            secondsLeft: Double(summary.notAfter - Int64(time(nil))))
     }
 }
 

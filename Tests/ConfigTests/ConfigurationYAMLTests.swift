@@ -1,5 +1,6 @@
 import Config
 import NetworkTypes
+import TLS
 import Testing
 
 @Suite("Reading a configuration")
@@ -27,8 +28,11 @@ struct ConfigurationYAMLTests {
         let defaults = Configuration(inside: ip("192.168.0.1"), outside: ip("203.0.113.1"))
         #expect(file.inside.addresses == [ip("192.168.0.1"), ip("fd00::1")])
         #expect(file.inside.networks == [IPNetwork("192.168.0.0/24"), IPNetwork("fd00::/64")])
-        #expect(file.inside.listen == defaults.inside.listen)
-        #expect(file.outside.listen == defaults.outside.listen)
+        #expect(file.inside.listen == defaults.inside.listen + [ListenerConfiguration(.tls)])
+        #expect(file.outside.listen == defaults.outside.listen + [ListenerConfiguration(.tls)])
+        #expect(
+            file.tls
+                == TLSSettings(certificate: "/etc/sallyport/edge.pem", key: "/etc/sallyport/edge.key"))
         #expect(file.media == defaults.media)
         #expect(file.limits == defaults.limits)
         #expect(file.emergency == defaults.emergency)
@@ -41,6 +45,9 @@ struct ConfigurationYAMLTests {
         trunk.networks = [try #require(IPNetwork("198.51.100.0/24"))]
         trunk.pbx = [SIPTarget(host: .address(ip("192.168.0.3")))]
         trunk.sourcePort = 5080
+        trunk.tls.authorities = .file("/etc/sallyport/itsp.pem")
+        (trunk.tls.certificate, trunk.tls.key) = ("/etc/sallyport/me.pem", "/etc/sallyport/me.key")
+        trunk.tls.verifies = true
         trunk.qualify = .seconds(30)
         trunk.fromDomain = "my.itsp.com"
         (trunk.maxCalls, trunk.callsPerSecond, trunk.minutesPerDay) = (30, 5, 2000)

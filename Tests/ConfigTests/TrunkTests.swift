@@ -46,7 +46,6 @@ struct TrunkTests {
     @Test(
         "What is wrong is told where it stands",
         arguments: [
-            ("transport: tls", "4:43: 'trunks[0].transport': 'transport: tls' is not built yet"),
             ("transport: sctp", "4:43: 'trunks[0].transport': expected auto, udp, tcp or tls, not 'sctp'"),
             ("contact: header", "4:41: 'trunks[0].contact': expected one of parameter, user, path, not 'header'"),
             ("qualify: 30", "4:41: 'trunks[0].qualify': the duration 30 needs a unit: ms, s, m, h or d"),

@@ -125,6 +125,9 @@ struct ValidationTests {
         #expect(configuration.connectionCapacity(descriptors: 1 << 20) == 10_000)
         #expect(configuration.connectionCapacity(descriptors: 8_000) == 1_000)
         #expect(configuration.callCapacity(descriptors: 100) == 0)
+        let named = try read("inside: 192.168.0.1\noutside: 203.0.113.1\nlimits: {connections: 9000}")
+        #expect(named.connectionCapacity(descriptors: 8_000) == 6_000)
+        #expect(named.connectionCapacity(descriptors: 20_000) == 9_000)
         configuration.limits.calls = .exactly(7)
         #expect(configuration.callCapacity(descriptors: 1 << 20) == 7)
     }

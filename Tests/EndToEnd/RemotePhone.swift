@@ -17,7 +17,9 @@ final class RemotePhone {
     init(_ user: String, port: UInt16, over transport: TransportProtocol = .udp, on stage: Stage) throws {
         self.user = user
         self.stage = stage
-        agent = try UserAgent(user, at: SocketAddress(stage.host(5), port), over: transport)
+        agent = try UserAgent(
+            user, at: SocketAddress(stage.host(5), port), over: transport,
+            security: transport == .tls ? stage.certificates?.security("itsp") : nil)
         believed = SocketAddress(stage.host(77), 5070)
     }
 

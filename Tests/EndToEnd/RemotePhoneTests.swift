@@ -12,13 +12,14 @@ struct RemotePhoneTests {
         var description: String { "\(contact) over \(transport)" }
 
         static let all = ["path", "parameter"].flatMap { contact in
-            [TransportProtocol.udp, .tcp].map { Way(contact: contact, transport: $0) }
+            [TransportProtocol.udp, .tcp, .tls].map { Way(contact: contact, transport: $0) }
         }
     }
 
     @Test("Two phones behind one NAT register, call and are called, with audio both ways", arguments: Way.all)
     func calls(way: Way) throws {
-        let stage = try Stage(extra: RemotePhone.configuration(way.contact))
+        let stage = try Stage(
+            itspOver: way.transport == .tls ? .tls : .udp, extra: RemotePhone.configuration(way.contact))
         try stage.start()
         let home = try RemotePhone("home", port: 7001, over: way.transport, on: stage)
         let desk = try RemotePhone("desk", port: 7002, over: way.transport, on: stage)

@@ -18,6 +18,8 @@ final class Stage {
     let pbx: UserAgent
     let itsp: UserAgent
     let configuration: String
+    /// Where somebody speaks TLS.
+    let certificates: StageCertificates?
     private let network: UInt32
     /// The host that the proxy is on, where that is not this one, and its addresses there.
     private let edge: (host: NetworkNamespace, addresses: [IPAddress])?
@@ -36,7 +38,7 @@ final class Stage {
     /// `extra`: more of the configuration, where PBX stands for that one's URI, and ITSP for that one's address.
     init(
         _ arrangement: Arrangement = .twoAddresses, pbxOver: TransportProtocol = .udp,
-        itspOver: TransportProtocol = .udp, media: String = "", extra: String = ""
+        itspOver: TransportProtocol = .udp, media: String = "", tls: String = "", extra: String = ""
     ) throws {
         let network = 0x7f00_0000 | UInt32.random(in: 1...0xfffe) << 8
         self.network = network
@@ -50,18 +52,30 @@ final class Stage {
         inside = SocketAddress(isInside6 ? six : own(1), port)
         outside = SocketAddress(isOutside6 ? six : own(arrangement == .oneAddress ? 1 : 3), port + 1)
         admin = SocketAddress(own(1), 9060)
-        pbx = try UserAgent(
-            "PBX", at: SocketAddress(isInside6 ? six : own(2), isInside6 ? port + 1 : port), over: pbxOver)
-        itsp = try UserAgent("ITSP", at: SocketAddress(isOutside6 ? six : own(4), port), over: itspOver)
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("sallyport-\(UUID())").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        let addresses = (pbx: isInside6 ? six : own(2), itsp: isOutside6 ? six : own(4))
+        certificates = try [pbxOver, itspOver].contains(.tls) ? StageCertificates(in: directory) : nil
+        if let certificates {
+            try certificates.issue("edge", ["\(inside.ip)", "\(outside.ip)"])
+            try certificates.issue("pbx", ["\(addresses.pbx)"])
+            try certificates.issue("itsp", ["\(addresses.itsp)"])
+        }
+        pbx = try UserAgent(
+            "PBX", at: SocketAddress(addresses.pbx, isInside6 ? port + 1 : port), over: pbxOver,
+            security: pbxOver == .tls ? certificates?.security("pbx") : nil)
+        itsp = try UserAgent(
+            "ITSP", at: SocketAddress(addresses.itsp, port), over: itspOver,
+            security: itspOver == .tls ? certificates?.security("itsp") : nil)
+        let streams = [pbxOver, itspOver].map { $0 == .tls ? "tls" : "tcp" }
         configuration = """
-            inside: {addresses: ["\(inside.ip)"], listen: ["udp:\(inside.port)", "tcp:\(inside.port)"], networks: ["\(pbx.address.ip)"]}
-            outside: {addresses: ["\(outside.ip)"], listen: ["udp:\(outside.port)", "tcp:\(outside.port)"]}
+            inside: {addresses: ["\(inside.ip)"], listen: ["udp:\(inside.port)", "\(streams[0]):\(inside.port)"], networks: ["\(pbx.address.ip)"]}
+            outside: {addresses: ["\(outside.ip)"], listen: ["udp:\(outside.port)", "\(streams[1]):\(outside.port)"]}
             media: {ports: \(ports.lowerBound)-\(ports.upperBound)\(media)}
             state: \(directory)/state
             admin: {listen: "\(admin)"}
             log: {level: debug}
+            \(certificates == nil ? "" : "tls: {certificate: edge.pem, key: edge.key, ca: ca.pem\(tls)}")
             \(extra.replacingOccurrences(of: "PBX", with: "sip:\(pbx.address)\(pbx.parameter)")
                 .replacingOccurrences(of: "ITSP", with: "\(itsp.address.ip)"))
 
@@ -76,6 +90,7 @@ final class Stage {
         addresses: [IPAddress], directory: String, configuration: String
     ) throws {
         network = 0
+        certificates = nil
         self.edge = (edge, addresses)
         self.inside = inside
         self.outside = outside

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import NetworkTypes
+import TLS
 
 /// What carries a user agent's messages.
 protocol Wire: AnyObject {
@@ -25,7 +26,13 @@ final class StreamPeer: Wire {
 
     var address: SocketAddress { listener.address }
 
-    init(at address: SocketAddress) throws { listener = try TestStreamListener(at: address) }
+    /// How it speaks TLS, if it does.
+    var security: PeerSecurity?
+
+    init(at address: SocketAddress, security: PeerSecurity? = nil) throws {
+        listener = try TestStreamListener(at: address)
+        self.security = security
+    }
 
     func send(_ packet: [UInt8], to destination: SocketAddress) {
         guard let stream = stream(for: packet, to: destination) else { return }
@@ -45,8 +52,11 @@ final class StreamPeer: Wire {
             return stream
         }
         if let stream = opened.first(where: { !$0.isEnded && $0.peer == destination }) { return stream }
-        let stream = try? TestStream(to: destination, from: SocketAddress(address.ip, 0))
-        if let stream { opened.append(stream) }
+        guard let stream = try? TestStream(to: destination, from: SocketAddress(address.ip, 0)) else { return nil }
+        if let security, let engine = try? TLSEngine(client: security.client, to: [destination.ip.description]) {
+            stream.secure(engine)
+        }
+        opened.append(stream)
         return stream
     }
 
@@ -78,7 +88,9 @@ final class StreamPeer: Wire {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
         guard poll(&requests, nfds_t(requests.count), milliseconds) > 0 else { return }
-        if requests[0].revents != 0, let stream = listener.accept(within: 0) { accepted.append(stream) }
+        guard requests[0].revents != 0, let stream = listener.accept(within: 0) else { return }
+        if let security, let engine = try? TLSEngine(server: security.server) { stream.secure(engine) }
+        accepted.append(stream)
     }
 
     /// Lets go of all connections: with FIN, or with RST.

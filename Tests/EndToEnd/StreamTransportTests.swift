@@ -32,7 +32,7 @@ private final class Bench: TransportClient {
         limits(&own)
         let links = ShardLinks(
             shards: [try Mailbox()], hash: .random(), census: ConnectionCensus(ConnectionCensus.Limits()),
-            media: { _ in }, record: { _, _ in })
+            tls: TLSContexts(), media: { _ in }, record: { _, _ in })
         transport = try StreamTransport(
             index: 0, loop: loop, listeners: [listener], devices: [nil], options: TCPOptions(), links: links,
             limits: own, logger: Logger(label: "streams") { _ in SwiftLogNoOpLogHandler() }, client: self)

@@ -2,6 +2,7 @@ import CShims
 import Glibc
 import NetworkTypes
 import Reactor
+import TLS
 
 /// A plain blocking TCP connection of a test's, which can do everything wrong that a peer can.
 final class TestStream {
@@ -10,6 +11,9 @@ final class TestStream {
     /// What has come and was not taken yet.
     private(set) var pending: [UInt8] = []
     private(set) var isEnded = false
+    /// What secures it, if anything does; and why that went wrong.
+    private(set) var tls: TLSEngine?
+    private(set) var failure: TLSFailure?
 
     struct Failure: Error { let what: String }
 
@@ -60,9 +64,28 @@ final class TestStream {
         return poll(&request, 1, milliseconds) == 1
     }
 
+    /// Speaks TLS from now on; as a client until that is settled one way or the other.
+    func secure(_ engine: TLSEngine, within milliseconds: Int32 = 5_000) {
+        tls = engine
+        guard engine.context.role == .client else { return }
+        try? engine.start()
+        sendPlain(engine.takeOutput())
+        while engine.state == .handshaking, read(within: milliseconds) {}
+    }
+
     /// Sends all of it; false when the peer has gone.
     @discardableResult
     func send(_ bytes: some Collection<UInt8>) -> Bool {
+        guard let tls else { return sendPlain(bytes) }
+        while tls.state == .handshaking, read(within: 5_000) {}
+        try? tls.send(Array(bytes))
+        let octets = tls.takeOutput()
+        return !octets.isEmpty && sendPlain(octets)
+    }
+
+    /// Sends the octets as they are.
+    @discardableResult
+    func sendPlain(_ bytes: some Collection<UInt8>) -> Bool {
         var rest = Array(bytes)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes {
@@ -93,8 +116,19 @@ final class TestStream {
         guard !isEnded, Self.isReady(descriptor, POLLIN, within: milliseconds) else { return false }
         var buffer = [UInt8](repeating: 0, count: 65_536)
         let count = recv(descriptor, &buffer, buffer.count, 0)
-        if count > 0 { pending += buffer[..<count] } else { isEnded = true }
+        if count > 0 { take(buffer[..<count]) } else { isEnded = true }
         return true
+    }
+
+    private func take(_ octets: ArraySlice<UInt8>) {
+        guard let tls else { return pending += octets }
+        failure = octets.withUnsafeBytes { octets -> TLSFailure? in
+            do throws(TLSFailure) { try tls.receive(octets, into: &pending) } catch { return error }
+            return nil
+        }
+        let answer = tls.takeOutput()
+        if !answer.isEmpty { sendPlain(answer) }
+        if failure != nil || tls.isPeerFinished { isEnded = true }
     }
 
     /// The next message, cut at its Content-Length; nil if none comes. Line ends before it are passed over.

@@ -26,13 +26,13 @@ final class UserAgent {
 
     init(
         _ name: String, at address: SocketAddress, over transport: TransportProtocol = .udp,
-        on host: NetworkNamespace? = nil
+        on host: NetworkNamespace? = nil, security: PeerSecurity? = nil
     ) throws {
         self.name = name
         self.transport = transport
         self.host = host
         let open: () throws -> any Wire = {
-            transport == .udp ? try LoopbackPeer(at: address) : try StreamPeer(at: address)
+            transport == .udp ? try LoopbackPeer(at: address) : try StreamPeer(at: address, security: security)
         }
         peer = try host?.run(open) ?? open()
     }

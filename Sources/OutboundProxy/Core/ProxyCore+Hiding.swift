@@ -180,7 +180,8 @@ extension ProxyCore {
         edits.insert(at: own.upperBound) { text in
             text.append(contentsOf: ", ".utf8)
             text.append(
-                contentsOf: contacts.recordRoute(listener, isDouble: true, hop: phone, callID: fields.callID[...]))
+                contentsOf: contacts.recordRoute(
+                    listener, isDouble: true, hop: phone, callID: fields.callID[...], isSecure: fields.isSecure))
             text.append(contentsOf: fields.recordRoutes)
         }
     }
@@ -201,7 +202,8 @@ extension ProxyCore {
                 side: .inside, transport: inbound.transport, flow: Flow(listener: flow.listener, peer: flow.peer),
                 beganInside: server.call?.beganInside ?? false, beyond: Array(beyond.joined(separator: ", ".utf8)))
             replacement = contacts.recordRoute(
-                listener, isDouble: false, hop: inner, callID: bytes[response.callID])
+                listener, isDouble: false, hop: inner, callID: bytes[response.callID],
+                isSecure: own.map { bytes.isSecure(values[$0].dropFirst()) } ?? false)
         }
         edits.rewriteValues(.recordRoute, of: response) { range in
             guard let own else { return hiding.insideHost(range, in: bytes, as: listener) == nil ? .keep : .drop }

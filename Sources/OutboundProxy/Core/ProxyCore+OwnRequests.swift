@@ -177,7 +177,8 @@ extension ProxyCore {
         guard let listener = identities.listener(side, family: ip.family, transport: transport, trunk: own),
             !identities.isOurs(address)
         else { return party.flow }
-        return Flow(listener: listener.id, peer: address)
+        let name = transport == .tls && side == .outside ? peerName(at: ip, of: party, trunk) : PeerNameID.none
+        return name.map { Flow(listener: listener.id, peer: address, name: $0) } ?? party.flow
     }
 
     private func isForbidden(_ address: IPAddress) -> Bool {

@@ -48,7 +48,8 @@ extension ProxyCore {
 
     func send(_ probe: Qualification.Probe, at now: Instant) {
         let trunk = probe.qualification.trunk
-        guard let flow = flow(to: probe.target, on: .outside, ofTrunk: trunk.name),
+        let name = probe.target.transport == .tls ? peerName([trunk.domain], of: trunk) : PeerNameID.none
+        guard let name, let flow = flow(to: probe.target, on: .outside, ofTrunk: trunk.name, name: name),
             let listener = identities[flow.listener], listener.isAnnounced
         else { return }
         let branch = transactions.newBranch(loop: 0)

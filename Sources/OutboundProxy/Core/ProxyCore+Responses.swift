@@ -139,7 +139,7 @@ extension ProxyCore {
         {
             _ = contacts.hideContacts(
                 of: response, from: flow.peer.ip, as: listener, mode: contactMode(ofTrunk: server.trunk),
-                edits: &edits)
+                isSecure: server.request?.isSecure ?? server.senderFields?.isSecure ?? false, edits: &edits)
         }
         if server.method == .register, server.ingress == .inside {
             register(response, of: server, from: flow, at: now, &edits)

@@ -12,6 +12,9 @@ extension ProxyCore {
         guard let listener = identities[flow.listener] else {
             return stuck(request, .unreachable("No Route To Next Hop"), at: now)
         }
+        guard listener.transport == .tls || !request.isSecure else {
+            return stuck(request, .unreachable("No TLS Transport"), at: now)
+        }
         guard listener.isAnnounced, request.arrival.listener.isAnnounced else {
             return stuck(request, .unreachable("Advertised Name Does Not Resolve"), at: now)
         }
@@ -152,7 +155,7 @@ extension ProxyCore {
     public func flowOpened(_ flow: Flow, at now: Instant) {
         let flow = sided(flow)
         noteAlive(flow, at: now)
-        for server in takeOpenings(Flow(listener: flow.listener, peer: flow.peer)) {
+        for server in takeOpenings(flow.withoutConnection) {
             guard let failover = server.failover, !server.isFinal else { continue }
             send(pending(server, failover), on: flow, at: now)
         }

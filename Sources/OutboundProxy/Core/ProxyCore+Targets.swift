@@ -181,17 +181,21 @@ extension ProxyCore {
     // MARK: Flows
 
     /// The flow to a target: none where we have no listener that reaches it, or where nothing may be sent.
-    func flow(to target: Target, on side: Side, ofTrunk trunk: String? = nil) -> Flow? {
+    func flow(
+        to target: Target, on side: Side, ofTrunk trunk: String? = nil, name: PeerNameID = .none
+    ) -> Flow? {
         guard
             let listener = identities.listener(
                 side, family: target.address.ip.family, transport: target.transport, trunk: trunk),
             !isForbidden(target.address.ip, on: listener)
         else { return nil }
-        return Flow(listener: listener.id, peer: target.address)
+        return Flow(listener: listener.id, peer: target.address, name: name)
     }
 
     func flow(to target: Target, _ forwarding: Forwarding) -> Flow? {
-        flow(to: target, on: forwarding.egress, ofTrunk: forwarding.port)
+        guard target.transport == .tls else { return flow(to: target, on: forwarding.egress, ofTrunk: forwarding.port) }
+        guard let name = peerName(of: forwarding) else { return nil }
+        return flow(to: target, on: forwarding.egress, ofTrunk: forwarding.port, name: name)
     }
 
     func target(of flow: Flow) -> Target? { identities[flow.listener].map { Target($0.transport, flow.peer) } }

@@ -211,7 +211,7 @@ public final class ProxyCore {
         counters.transportErrors += 1
         let flow = sided(flow)
         noteFailure(flow, at: now)
-        openingFailed(Flow(listener: flow.listener, peer: flow.peer), at: now)
+        openingFailed(flow.withoutConnection, at: now)
         for transaction in transactions.clients(on: flow) { failTransport(of: transaction, at: now) }
     }
 

@@ -158,6 +158,8 @@ public struct ProxySettings: Sendable {
     public var emergencyNumbers = EmergencyNumbers()
     /// The limits on calls, the same for all shards; nil: there are none.
     public var admission: (any CallAdmission)?
+    /// Numbers who a server has to be; nil where there are too many.
+    public var numberOfName: @Sendable (PeerName) -> PeerNameID? = { _ in PeerNameID.none }
     /// Requests a second from one source that is neither inside nor a trunk.
     public var strangerRate: Int
 

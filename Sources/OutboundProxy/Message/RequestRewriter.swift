@@ -41,7 +41,8 @@ struct RequestRewriter {
         if request.arrival.side == .inside, out.side == .outside {
             let mode = forwarding.trunkSettings?.contact ?? .parameter
             sentContacts = contacts.hideContacts(
-                of: message, from: request.arrival.flow.peer.ip, as: out, mode: mode, edits: &edits)
+                of: message, from: request.arrival.flow.peer.ip, as: out, mode: mode, isSecure: request.isSecure,
+                edits: &edits)
             if message.method == .register { rewritePath(&edits, contacts, mode) }
         }
         if let mode = forwarding.phoneContact {
@@ -145,6 +146,7 @@ struct RequestRewriter {
             ingress.side == .inside
             ? TokenRoute(side: .inside, transport: ingress.transport, flow: request.arrival.flow)
             : TokenRoute(side: .inside, transport: out.transport, flow: Flow(listener: out.id, peer: peer))
+        let isSecure = request.recordsSecurely
         if let crossing { inner.beganInside = crossing.beganInside }
         if isHidden {
             inner.hidesCaller = crossing?.from != nil
@@ -154,7 +156,8 @@ struct RequestRewriter {
         let place = message.header(.recordRoute)?.line.lowerBound ?? top
         func record(_ listener: Listener) {
             let value = contacts.recordRoute(
-                listener, isDouble: isDouble, hop: listener.side == .outside ? inner : phoneFlow, callID: callID)
+                listener, isDouble: isDouble, hop: listener.side == .outside ? inner : phoneFlow, callID: callID,
+                isSecure: isSecure)
             edits.insert(at: place) { text in
                 text.append(contentsOf: "Record-Route: ".utf8)
                 text.append(contentsOf: value)

@@ -9,6 +9,8 @@ struct SenderFields {
     let from: [UInt8]
     let to: [UInt8]
     let hasToTag: Bool
+    /// Whether the request was for a `sips:` URI.
+    let isSecure: Bool
     /// The Call-ID as the sender knows it.
     let callID: [UInt8]
     /// The Record-Route values of the proxies before us, each after a comma.
@@ -19,6 +21,7 @@ struct SenderFields {
         from = request.header(.from).map { Array(bytes[$0.value]) } ?? []
         to = request.header(.to).map { Array(bytes[$0.value]) } ?? []
         hasToTag = request.toTag != nil
+        isSecure = request.isSecure
         self.callID = callID ?? Array(bytes[request.callID])
         guard side == .inside else {
             (vias, recordRoutes) = ([], [])

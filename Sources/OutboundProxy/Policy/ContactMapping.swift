@@ -39,10 +39,11 @@ struct ContactMapping {
 
     /// Records the edits that replace the message's inside Contacts; what was replaced is returned.
     ///
-    /// Only URIs that name an inside address, or a PBX's configured name, are replaced: others lead where they lead.
+    /// Only URIs that name an inside address, or a PBX's configured name, are replaced: others lead where they lead. In a
+    /// request for a `sips:` URI, and in what answers one, they are `sips:` ones (RFC 3261 §8.1.1.8, §12.1.1).
     func hideContacts(
         of message: Message, from source: IPAddress, as listener: Listener, mode: ContactMode,
-        edits: inout MessageEdits
+        isSecure: Bool, edits: inout MessageEdits
     ) -> [ServerTransaction.SentContact] {
         let bytes = message.bytes
         var sent: [ServerTransaction.SentContact] = []
@@ -51,7 +52,7 @@ struct ContactMapping {
                 namesInside(uri, in: bytes, from: source),
                 let token = token(for: Array(bytes[value.uri]), in: message)
             else { continue }
-            let replacement = hidden(uri, in: bytes, token: token, as: listener, mode: mode)
+            let replacement = hidden(uri, in: bytes, token: token, as: listener, mode: mode, isSecure: isSecure)
             if value.hasBrackets {
                 edits.replace(value.uri, with: replacement)
             } else {
@@ -80,9 +81,10 @@ struct ContactMapping {
     }
 
     private func hidden(
-        _ uri: URI, in bytes: [UInt8], token: [UInt8], as listener: Listener, mode: ContactMode
+        _ uri: URI, in bytes: [UInt8], token: [UInt8], as listener: Listener, mode: ContactMode, isSecure: Bool
     ) -> [UInt8] {
-        var out = Array((uri.scheme == .sips ? "sips:" : "sip:").utf8)
+        let isSecure = listener.transport == .tls && (isSecure || uri.scheme == .sips)
+        var out = Array((isSecure ? "sips:" : "sip:").utf8)
         out.reserveCapacity(160)
         if mode == .user {
             out.append(contentsOf: token)
@@ -91,7 +93,7 @@ struct ContactMapping {
             out.append(contentsOf: bytes[user])
             out.append(UInt8(ascii: "@"))
         }
-        appendAddress(of: listener, to: &out)
+        appendAddress(of: listener, isSecure: isSecure, to: &out)
         if mode != .user { append(token: token, to: &out) }
         return out
     }
@@ -135,10 +137,13 @@ struct ContactMapping {
     }
 
     /// Our Record-Route value for the side of `listener`; it carries the dialog's token for the hop on the other side.
-    func recordRoute(_ listener: Listener, isDouble: Bool, hop: TokenRoute?, callID: ArraySlice<UInt8>) -> [UInt8] {
-        var out = Array("<sip:".utf8)
+    func recordRoute(
+        _ listener: Listener, isDouble: Bool, hop: TokenRoute?, callID: ArraySlice<UInt8>, isSecure: Bool
+    ) -> [UInt8] {
+        let isSecure = isSecure && listener.transport == .tls
+        var out = Array((isSecure ? "<sips:" : "<sip:").utf8)
         out.reserveCapacity(160)
-        appendAddress(of: listener, to: &out)
+        appendAddress(of: listener, isSecure: isSecure, to: &out)
         out.append(contentsOf: ";lr".utf8)
         if isDouble { out.append(contentsOf: ";r2=on".utf8) }
         if listener.isAmbiguous {
@@ -149,9 +154,10 @@ struct ContactMapping {
         return out
     }
 
-    func appendAddress(of listener: Listener, to out: inout [UInt8]) {
+    /// A `sips:` URI says TLS by itself (RFC 3261 §26.2.2).
+    func appendAddress(of listener: Listener, isSecure: Bool = false, to out: inout [UInt8]) {
         out.append(contentsOf: listener.hostPort)
-        guard listener.transport != .udp else { return }
+        guard listener.transport != .udp, !isSecure else { return }
         out.append(contentsOf: ";transport=".utf8)
         out.append(contentsOf: listener.transport.description.utf8)
     }

@@ -105,8 +105,8 @@ struct Identities {
     /// Where both sides have the address, the URI's marker or transport decides, else it is `context`.
     func side(of uri: URI, in bytes: [UInt8], as context: Side) -> Side? {
         guard uri.scheme == .sip || uri.scheme == .sips else { return nil }
-        let transport = uri.transport(in: bytes)
-        let port = uri.port ?? (uri.scheme == .sips ? 5061 : transport?.defaultPort ?? 5060)
+        let transport = uri.demandedTransport(in: bytes)
+        let port = uri.port ?? transport?.defaultPort ?? 5060
         guard let ip = uri.address(in: bytes) else { return isName(uri.host, in: bytes, port) ? .outside : nil }
         let address = SocketAddress(ip.unmapped, port)
         switch ours[address] {
@@ -148,7 +148,8 @@ struct Identities {
     /// Whether a Via value is one of ours.
     func isOurs(_ via: Via, in bytes: [UInt8]) -> Bool {
         guard let address = via.address(in: bytes) else { return false }
-        return isOurs(SocketAddress(address, via.port ?? 5060))
+        let isTLS = bytes.equals(via.transport, ignoringCase: "TLS")
+        return isOurs(SocketAddress(address, via.port ?? (isTLS ? TransportProtocol.tls : .udp).defaultPort))
     }
 
     /// Whether we speak the transport anywhere.
@@ -195,7 +196,7 @@ struct Identities {
     /// The flow as the owner of its socket knows it.
     func carrier(of flow: Flow) -> Flow {
         guard hasSharedSockets, let listener = self[flow.listener] else { return flow }
-        return Flow(listener: listener.socket, peer: flow.peer, connection: flow.connection)
+        return Flow(listener: listener.socket, peer: flow.peer, connection: flow.connection, name: flow.name)
     }
 }
 

@@ -4,7 +4,7 @@ import NetworkTypes
 ///
 /// Each knows its place, so that adding and removing cost the same however many share the flow.
 struct FlowIndex {
-    /// Those of one listener and peer; connections come and go underneath.
+    /// Those of one listener, peer and name; connections come and go underneath.
     final class Entry {
         fileprivate let key: Flow
         fileprivate(set) var clients: [ClientTransaction] = []
@@ -56,5 +56,5 @@ struct FlowIndex {
         return found
     }
 
-    private static func key(of flow: Flow) -> Flow { Flow(listener: flow.listener, peer: flow.peer) }
+    private static func key(of flow: Flow) -> Flow { flow.withoutConnection }
 }

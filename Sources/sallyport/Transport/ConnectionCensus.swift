@@ -7,6 +7,9 @@ final class ConnectionCensus: Sendable {
     struct Limits: Sendable {
         var connections = 10_000
         var perSource = 100
+        /// TLS handshakes that are not over yet: of all, and of one stranger (security 33).
+        var handshakes = 1000
+        var handshakesPerSource = 20
     }
 
     enum Verdict { case taken, tooMany, tooManyFromSource }
@@ -14,6 +17,8 @@ final class ConnectionCensus: Sendable {
     private struct State: Sendable {
         var total = 0
         var bySource: [UInt64: Int] = [:]
+        var handshakes = 0
+        var handshakesBySource: [UInt64: Int] = [:]
     }
 
     private let limits: Limits
@@ -48,6 +53,31 @@ final class ConnectionCensus: Sendable {
             state.total -= 1
             guard let count = state.bySource[key] else { return }
             state.bySource[key] = count > 1 ? count - 1 : nil
+        }
+    }
+
+    // MARK: Handshakes
+
+    /// Counts a handshake in that a peer begins, if there is room for it. Strangers leave an eighth of the room to others.
+    func beginHandshake(_ peer: IPAddress, isKnown: Bool) -> Bool {
+        state.withLock { state in
+            let room = isKnown ? limits.handshakes : limits.handshakes - limits.handshakes / 8
+            let key = Self.key(peer)
+            guard state.handshakes < max(room, 1),
+                isKnown || state.handshakesBySource[key, default: 0] < limits.handshakesPerSource
+            else { return false }
+            state.handshakes += 1
+            state.handshakesBySource[key, default: 0] += 1
+            return true
+        }
+    }
+
+    func endHandshake(_ peer: IPAddress) {
+        state.withLock { state in
+            let key = Self.key(peer)
+            state.handshakes -= 1
+            guard let count = state.handshakesBySource[key] else { return }
+            state.handshakesBySource[key] = count > 1 ? count - 1 : nil
         }
     }
 

@@ -2,6 +2,7 @@ import Glibc
 import NetworkTypes
 import Reactor
 import SIP
+import TLS
 
 /// Who is told when what was sent could not be: the shard, and the flow as it named it.
 struct SendOrigin: Hashable, Sendable {
@@ -11,6 +12,10 @@ struct SendOrigin: Hashable, Sendable {
 
 /// What a connection tells the transport it belongs to.
 protocol StreamConnectionOwner: AnyObject {
+    /// Whether a step of a TLS handshake may be taken in this turn; else the connection is told to go on later.
+    func mayShakeHands(on connection: StreamConnection) -> Bool
+    /// The TLS handshake is over, and the peer who it should be.
+    func secured(_ connection: StreamConnection, isResumed: Bool)
     /// A connection of ours is open.
     func opened(_ connection: StreamConnection)
     func received(_ message: [UInt8], on connection: StreamConnection)
@@ -32,17 +37,27 @@ final class StreamConnection: TCPConnectionOwner {
     /// Why it is no longer there.
     enum End {
         case unreachable(SystemError), broken(SystemError), peerClosed, idle, unfinished, overflowed, malformed
+        /// TLS failed: before it was open, or later.
+        case insecure(TLSFailure)
     }
 
     /// Its own identity: the listener that took it or that it was opened beside, the peer, and the connection.
     let flow: Flow
     let isKnown: Bool
     var id: UInt64 { flow.connection }
-    var isOpening: Bool { tcp?.state == .opening }
+    var isOpening: Bool { tcp?.state == .opening || isOurs && isShakingHands }
+    /// Whether TLS is not ready yet.
+    var isShakingHands: Bool { tls?.state == .handshaking }
+    /// Whether it is to be secured and was not yet.
+    var isUnsecured: Bool { tls != nil && !wasSecured }
+    /// Whether we have opened it.
+    let isOurs: Bool
     /// Whether requests may be sent on it.
-    var isUsable: Bool { (tcp?.state == .open || isOpening) && !isPeerFinished }
+    var isUsable: Bool { isOpen && !isPeerFinished }
     /// Whether anything may be sent on it.
-    var isOpen: Bool { tcp?.state == .open || isOpening }
+    var isOpen: Bool { tcp?.state == .open || tcp?.state == .opening }
+    /// What the next connection to the same peer may begin with.
+    var session: TLSSession? { tls?.session }
     /// Whether it ended with messages that the kernel had not taken.
     private(set) var hasUnsent = false
     /// Who has sent requests on it.
@@ -56,6 +71,10 @@ final class StreamConnection: TCPConnectionOwner {
     private let loop: EventLoop
     private unowned let owner: any StreamConnectionOwner
     private var tcp: TCPConnection?
+    private let tls: TLSEngine?
+    /// What waits for the handshake: text that is to be sent, and octets that came in a turn that had no time for them.
+    private var unsecured: [UInt8] = []
+    private var delayed: [UInt8] = []
     private var framer = StreamFramer()
     /// Requests whose final response is still to come from us.
     private var unanswered = 0
@@ -65,6 +84,7 @@ final class StreamConnection: TCPConnectionOwner {
     private var isCongested = false
     private var isHeld = false
     private var wasOpened = false
+    private var wasSecured = false
     private let begun: Instant
     private var lastTraffic: Instant
     private var partialSince: Instant?
@@ -74,8 +94,13 @@ final class StreamConnection: TCPConnectionOwner {
     /// More flows than a peer can have with a listener: the newest are told.
     private static let mostOrigins = 64
 
-    private init(_ flow: Flow, isKnown: Bool, limits: StreamLimits, loop: EventLoop, owner: any StreamConnectionOwner) {
+    private init(
+        _ flow: Flow, isKnown: Bool, isOurs: Bool, tls: TLSEngine?, limits: StreamLimits, loop: EventLoop,
+        owner: any StreamConnectionOwner
+    ) {
         self.flow = flow
+        self.isOurs = isOurs
+        self.tls = tls
         self.isKnown = isKnown
         self.limits = limits
         self.loop = loop
@@ -86,10 +111,10 @@ final class StreamConnection: TCPConnectionOwner {
 
     /// One that a listener took.
     convenience init(
-        _ accepted: AcceptedConnection, _ flow: Flow, isKnown: Bool, limits: StreamLimits, on loop: EventLoop,
-        buffer: ReceiveBuffer, owner: any StreamConnectionOwner
+        _ accepted: AcceptedConnection, _ flow: Flow, isKnown: Bool, tls: TLSEngine?, limits: StreamLimits,
+        on loop: EventLoop, buffer: ReceiveBuffer, owner: any StreamConnectionOwner
     ) throws(SystemError) {
-        self.init(flow, isKnown: isKnown, limits: limits, loop: loop, owner: owner)
+        self.init(flow, isKnown: isKnown, isOurs: false, tls: tls, limits: limits, loop: loop, owner: owner)
         if !isKnown { partialSince = loop.now }
         wasOpened = true
         tcp = try TCPConnection(accepted, on: loop, buffer: buffer, owner: self)
@@ -97,10 +122,10 @@ final class StreamConnection: TCPConnectionOwner {
 
     /// One of ours, from an address of ours to the peer.
     convenience init(
-        opening flow: Flow, from local: IPAddress, options: TCPOptions, limits: StreamLimits, on loop: EventLoop,
-        buffer: ReceiveBuffer, owner: any StreamConnectionOwner
+        opening flow: Flow, from local: IPAddress, options: TCPOptions, tls: TLSEngine?, limits: StreamLimits,
+        on loop: EventLoop, buffer: ReceiveBuffer, owner: any StreamConnectionOwner
     ) throws(SystemError) {
-        self.init(flow, isKnown: true, limits: limits, loop: loop, owner: owner)
+        self.init(flow, isKnown: true, isOurs: true, tls: tls, limits: limits, loop: loop, owner: owner)
         tcp = try TCPConnection(to: flow.peer, from: local, options: options, on: loop, buffer: buffer, owner: self)
     }
 
@@ -128,10 +153,18 @@ final class StreamConnection: TCPConnectionOwner {
 
     private func queue(_ bytes: [UInt8]) {
         guard let tcp else { return }
-        guard tcp.unsent + bytes.count <= (isKnown ? limits.overflow : limits.strangerOverflow) else {
+        let unsent = tcp.unsent + unsecured.count
+        guard unsent + bytes.count <= (isKnown ? limits.overflow : limits.strangerOverflow) else {
             return end(.overflowed)
         }
-        tcp.send(bytes)
+        if isShakingHands { return unsecured.append(contentsOf: bytes) }
+        guard let tls else { return put(bytes, on: tcp) }
+        do throws(TLSFailure) { try tls.send(bytes) } catch { return end(.insecure(error)) }
+        put(tls.takeOutput(), on: tcp)
+    }
+
+    private func put(_ octets: [UInt8], on tcp: TCPConnection) {
+        tcp.send(octets)
         lastTraffic = loop.now
         if stalledSince == nil { stalledSince = loop.now }
         if tcp.unsent > limits.congestion, !isCongested {
@@ -148,7 +181,7 @@ final class StreamConnection: TCPConnectionOwner {
 
     private func adjustReading() {
         guard let tcp, tcp.state == .open, !isPeerFinished else { return }
-        if isCongested || isHeld {
+        if isCongested || isHeld || !delayed.isEmpty {
             tcp.stopReading()
         } else if !tcp.isReading {
             do { try tcp.startReading() } catch { end(.broken(error)) }
@@ -157,6 +190,11 @@ final class StreamConnection: TCPConnectionOwner {
 
     /// Sends what is queued, and ends.
     func finish() {
+        if let tls, let tcp {
+            tls.finish()
+            let farewell = tls.takeOutput()
+            if !farewell.isEmpty { tcp.send(farewell) }
+        }
         tcp?.finish()
         hurry(limits.farewell)
     }
@@ -169,8 +207,9 @@ final class StreamConnection: TCPConnectionOwner {
     /// Ends at once.
     func end(_ end: End) {
         guard let tcp, tcp.state != .closed else { return }
-        hasUnsent = tcp.unsent > 0
-        tcp.close()
+        hasUnsent = tcp.unsent > 0 || !unsecured.isEmpty
+        // The peer is told what it has done wrong, as far as that needs no waiting.
+        tcp.close(sending: tls?.takeOutput() ?? [])
         owner.closed(self, end)
     }
 
@@ -180,6 +219,7 @@ final class StreamConnection: TCPConnectionOwner {
     var deadline: Instant {
         if let endsAt { return endsAt }
         if isOpening { return begun + limits.opening }
+        if isShakingHands { return begun + limits.handshake }
         var deadline = lastTraffic + limits.idle
         if let partialSince { deadline = min(deadline, partialSince + limits.message) }
         if let stalledSince { deadline = min(deadline, stalledSince + limits.stalled) }
@@ -191,6 +231,9 @@ final class StreamConnection: TCPConnectionOwner {
         let now = loop.now
         guard deadline <= now else { return }
         if endsAt != nil { return endLate() }
+        if isShakingHands, tcp?.state == .open {
+            return end(.insecure(TLSFailure("the handshake was not over in time")))
+        }
         if isOpening { return end(.unreachable(SystemError("connect to \(flow.peer)", code: ETIMEDOUT))) }
         if let stalledSince, stalledSince + limits.stalled <= now { return end(.overflowed) }
         if let partialSince, partialSince + limits.message <= now { return end(.unfinished) }
@@ -210,13 +253,61 @@ final class StreamConnection: TCPConnectionOwner {
         lastTraffic = loop.now
         stalledSince = connection.unsent > 0 ? loop.now : nil
         adjustReading()
+        guard let tls else { return tellOpened() }
+        do throws(TLSFailure) { try tls.start() } catch { return end(.insecure(error)) }
+        put(tls.takeOutput(), on: connection)
+    }
+
+    private func tellOpened() {
         owner.opened(self)
         waiting = []
     }
 
     func received(_ bytes: UnsafeRawBufferPointer, on connection: TCPConnection) {
         lastTraffic = loop.now
-        framer.append([UInt8](bytes))
+        guard let tls else { return read([UInt8](bytes), on: connection) }
+        if isShakingHands, !owner.mayShakeHands(on: self) {
+            delayed = [UInt8](bytes)
+            return adjustReading()
+        }
+        decrypt(bytes, tls, on: connection)
+    }
+
+    /// Goes on with the handshake that had to wait.
+    func resumeHandshake() {
+        guard let tls, let tcp, tcp.state == .open, !delayed.isEmpty else { return }
+        let octets = delayed
+        delayed = []
+        octets.withUnsafeBytes { decrypt($0, tls, on: tcp) }
+        adjustReading()
+    }
+
+    private func decrypt(_ octets: UnsafeRawBufferPointer, _ tls: TLSEngine, on connection: TCPConnection) {
+        let wasShakingHands = isShakingHands
+        var text: [UInt8] = []
+        do throws(TLSFailure) { try tls.receive(octets, into: &text) } catch { return end(.insecure(error)) }
+        let answer = tls.takeOutput()
+        if !answer.isEmpty { put(answer, on: connection) }
+        if wasShakingHands, !isShakingHands { secured(tls) }
+        if !text.isEmpty, connection.state == .open { read(text, on: connection) }
+        if tls.isPeerFinished, !isPeerFinished, connection.state == .open {
+            connection.stopReading()
+            peerFinished(connection)
+        }
+    }
+
+    private func secured(_ tls: TLSEngine) {
+        wasSecured = true
+        if !isKnown { partialSince = loop.now }
+        let text = unsecured
+        unsecured = []
+        if !text.isEmpty { queue(text) }
+        owner.secured(self, isResumed: tls.isResumed)
+        if isOurs { tellOpened() }
+    }
+
+    private func read(_ text: [UInt8], on connection: TCPConnection) {
+        framer.append(text)
         var isProgress = false
         do throws(StreamFramer.Failure) {
             while let unit = try framer.next() {
@@ -255,6 +346,9 @@ final class StreamConnection: TCPConnectionOwner {
     }
 
     func peerFinished(_ connection: TCPConnection) {
+        guard !isShakingHands else {
+            return end(.insecure(TLSFailure("the peer closed in the middle of the handshake")))
+        }
         isPeerFinished = true
         owner.peerFinished(self)
         hurry(limits.answers)
@@ -268,7 +362,7 @@ final class StreamConnection: TCPConnectionOwner {
     }
 
     func closed(_ connection: TCPConnection, _ error: SystemError?) {
-        hasUnsent = connection.unsent > 0
+        hasUnsent = connection.unsent > 0 || !unsecured.isEmpty
         let answers = isPeerFinished ? lateAnswers : []
         defer { if !answers.isEmpty { owner.undelivered(answers, on: self) } }
         guard let error else { return owner.closed(self, .peerClosed) }

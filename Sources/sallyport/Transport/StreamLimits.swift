@@ -4,6 +4,10 @@ import NetworkTypes
 struct StreamLimits {
     /// Until a connection of ours is open.
     var opening = Duration.seconds(4)
+    /// For the TLS handshake with a peer that has connected to us (security 33).
+    var handshake = Duration.seconds(5)
+    /// Steps of handshakes that one turn of the loop is given, about a millisecond each: the others wait.
+    var handshakesPerTurn = 4
     /// Without anything in either direction, keep-alives included.
     var idle = Duration.seconds(900)
     /// For a message to be whole, once it has begun; and for a stranger to say anything.
@@ -30,6 +34,12 @@ struct ConnectionCounters: Hashable, Sendable {
     /// Closed at once: too many in all, or from one source.
     var refusedLimit: UInt64 = 0
     var refusedSource: UInt64 = 0
+    /// Closed at once: too many TLS handshakes were under way.
+    var refusedHandshakes: UInt64 = 0
+    /// TLS handshakes that came to an end, short ones among them, and those that failed.
+    var handshakes: UInt64 = 0
+    var resumed: UInt64 = 0
+    var insecure: UInt64 = 0
     /// Could not be opened.
     var unreachable: UInt64 = 0
     /// Closed by us, and why.

@@ -4,6 +4,7 @@ import NetworkTypes
 import OutboundProxy
 import Reactor
 import SIP
+import TLS
 
 /// A message on its way to a stream connection, perhaps to another shard's.
 struct StreamSend: Sendable {
@@ -67,6 +68,15 @@ final class StreamTransport: StreamConnectionOwner {
     private var timer: Timer?
     private var held: [StreamConnection] = []
     private var holdTimer: Timer?
+    private var handshakesThisTurn = 0
+    /// Those whose handshake had no time in their turn, the first first.
+    private var delayed: [StreamConnection] = []
+    private var delayTimer: Timer?
+    /// By listener, peer and name: what a new connection to a server may begin with.
+    private var sessions: [Flow: TLSSession] = [:]
+    private static let mostSessions = 1024
+    private var highWater = HighWater()
+    private var ebb: Timer?
     /// Ended in this turn, perhaps by their own call: let go of when the turn ends.
     private var ended: [StreamConnection] = []
     private let checkInterval: Duration
@@ -81,12 +91,17 @@ final class StreamTransport: StreamConnectionOwner {
         for (listener, device) in zip(listeners, devices) {
             var own = options
             own.device = device
-            servers.append(listener.transport == .tcp ? try server(for: listener, &own) : nil)
+            servers.append(listener.transport.isReliable ? try server(for: listener, &own) : nil)
             self.options.append(own)
         }
         timer = Timer(on: loop) { [unowned self] in handleTimeouts() }
         holdTimer = Timer(on: loop) { [unowned self] in release() }
-        loop.onTurnEnd { [weak self] in self?.ended.removeAll() }
+        ebb = Timer(on: loop) { [unowned self] in shrink() }
+        delayTimer = Timer(on: loop) { [unowned self] in resumeHandshakes() }
+        loop.onTurnEnd { [weak self] in
+            self?.ended.removeAll()
+            self?.handshakesThisTurn = 0
+        }
     }
 
     /// A listener tied to the side's interface (security 26), or to none where the system does not allow that.
@@ -100,7 +115,7 @@ final class StreamTransport: StreamConnectionOwner {
         } catch {
             logger.warning(
                 "a listener can't be tied to its interface",
-                metadata: ["listener": "\(listener.local)", "transport": "tcp", "error": "\(error)"])
+                metadata: ["listener": "\(listener.local)", "transport": "\(listener.transport)", "error": "\(error)"])
             options.device = nil
             return try TCPListener(binding: listener.local, options: options, on: loop, handler: accept)
         }
@@ -117,15 +132,61 @@ final class StreamTransport: StreamConnectionOwner {
         case .tooManyFromSource: return counters.refusedSource += 1
         }
         let flow = Flow(listener: listener.id, peer: peer, connection: nextID())
+        var tls: TLSEngine?
+        if listener.transport == .tls {
+            guard let engine = links.tls.server(on: listener.side),
+                links.census.beginHandshake(peer.ip, isKnown: isKnown)
+            else {
+                links.census.remove(peer.ip)
+                return counters.refusedHandshakes += 1
+            }
+            tls = engine
+        }
         do {
             keep(
                 try StreamConnection(
-                    accepted, flow, isKnown: isKnown, limits: limits, on: loop, buffer: buffer, owner: self))
+                    accepted, flow, isKnown: isKnown, tls: tls, limits: limits, on: loop, buffer: buffer, owner: self))
             counters.accepted += 1
         } catch {
             links.census.remove(peer.ip)
+            if tls != nil { links.census.endHandshake(peer.ip) }
             counters.broken += 1
         }
+    }
+
+    // MARK: TLS
+
+    func mayShakeHands(on connection: StreamConnection) -> Bool {
+        if handshakesThisTurn < limits.handshakesPerTurn {
+            handshakesThisTurn += 1
+            return true
+        }
+        delayed.append(connection)
+        if delayTimer?.deadline == nil { delayTimer?.schedule(after: .zero) }
+        return false
+    }
+
+    /// Gives those that had to wait their turn: other work of the loop comes in between.
+    private func resumeHandshakes() {
+        let room = max(1, limits.handshakesPerTurn - handshakesThisTurn)
+        let next = delayed.prefix(room)
+        delayed.removeFirst(next.count)
+        handshakesThisTurn += next.count
+        for connection in next { connection.resumeHandshake() }
+        if !delayed.isEmpty { delayTimer?.schedule(after: .zero) }
+    }
+
+    func secured(_ connection: StreamConnection, isResumed: Bool) {
+        counters.handshakes += 1
+        if isResumed { counters.resumed += 1 }
+        if !connection.isOurs { links.census.endHandshake(connection.flow.peer.ip) }
+    }
+
+    /// What the next connection to the same server, under the same name, may begin with.
+    private func keepSession(of connection: StreamConnection) {
+        guard connection.isOurs, let session = connection.session else { return }
+        if sessions.count >= Self.mostSessions { sessions.removeAll() }
+        sessions[connection.flow.withoutConnection] = session
     }
 
     /// Numbers are never used twice, and their low bits name the shard.
@@ -138,6 +199,7 @@ final class StreamTransport: StreamConnectionOwner {
 
     private func keep(_ connection: StreamConnection) {
         connections[connection.id] = connection
+        highWater.note(connections.count)
         schedule(connection)
         list(connection.flow, isOpen: true)
     }
@@ -206,13 +268,22 @@ final class StreamTransport: StreamConnectionOwner {
     }
 
     private func open(_ key: Flow, for send: StreamSend) {
-        guard let listener = listener(key.listener), listener.transport == .tcp else { return fail(send.origin) }
+        guard let listener = listener(key.listener), listener.transport.isReliable else { return fail(send.origin) }
         var flow = key
         flow.connection = nextID()
+        var tls: TLSEngine?
+        do {
+            if listener.transport == .tls {
+                tls = try links.tls.client(for: flow, resuming: sessions[key])
+            }
+        } catch {
+            insecure(flow, error)
+            return fail(send.origin)
+        }
         do {
             let connection = try StreamConnection(
-                opening: flow, from: listener.local.ip, options: options[Int(key.listener.index)], limits: limits,
-                on: loop, buffer: buffer, owner: self)
+                opening: flow, from: listener.local.ip, options: options[Int(key.listener.index)], tls: tls,
+                limits: limits, on: loop, buffer: buffer, owner: self)
             links.census.add(flow.peer.ip)
             counters.opened += 1
             keep(connection)
@@ -230,6 +301,16 @@ final class StreamTransport: StreamConnectionOwner {
     private func unreachable(_ peer: SocketAddress, _ error: SystemError) {
         counters.unreachable += 1
         logger.warning("a connection can't be opened", metadata: ["to": "\(peer)", "error": "\(error)"])
+    }
+
+    private func insecure(_ flow: Flow, _ failure: TLSFailure) {
+        counters.insecure += 1
+        logger.warning(
+            "a connection can't be secured",
+            metadata: [
+                "to": "\(flow.peer)", "name": "\(links.tls.names[flow.name]?.names.first ?? "\(flow.peer.ip)")",
+                "error": "\(failure)",
+            ])
     }
 
     /// Tells the shard whose core wanted it that a message can't be sent.
@@ -307,7 +388,11 @@ final class StreamTransport: StreamConnectionOwner {
     func closed(_ connection: StreamConnection, _ end: StreamConnection.End) {
         guard connections.removeValue(forKey: connection.id) != nil else { return }
         ended.append(connection)
+        // A moment later, when those that end with it have gone as well.
+        if highWater.hasEbbed(to: connections.count) { ebb?.schedule(after: .seconds(5)) }
         links.census.remove(connection.flow.peer.ip)
+        keepSession(of: connection)
+        if !connection.isOurs, connection.isUnsecured { links.census.endHandshake(connection.flow.peer.ip) }
         list(connection.flow, isOpen: false)
         count(end, of: connection)
         client.connectionEnded(connection.flow)
@@ -323,6 +408,13 @@ final class StreamTransport: StreamConnectionOwner {
         case .broken(let error):
             counters.broken += 1
             logger.debug("a connection broke", metadata: ["peer": "\(connection.flow.peer)", "error": "\(error)"])
+        case .insecure(let failure):
+            if connection.isOurs { return insecure(connection.flow, failure) }
+            counters.insecure += 1
+            // Scanners fail all the time; what somebody does whom we know is worth a look.
+            logger.log(
+                level: connection.isKnown ? .warning : .debug, "a peer's TLS failed",
+                metadata: ["from": "\(connection.flow.peer)", "error": "\(failure)"])
         case .idle: counters.idle += 1
         case .unfinished: counters.unfinished += 1
         case .overflowed:
@@ -344,6 +436,14 @@ final class StreamTransport: StreamConnectionOwner {
         if let first = deadlines.next { timer?.schedule(at: first) }
     }
 
+    /// Gives back the memory of a rush of connections: one over TLS takes some 16 kB.
+    private func shrink() {
+        connections.shrink()
+        byPeer.shrink()
+        deadlines.shrink()
+        ProcessLimits.giveBackMemory()
+    }
+
     private func handleTimeouts() {
         while let id = deadlines.popDue(at: loop.now) {
             guard let connection = connections[id] else { continue }
@@ -359,13 +459,8 @@ extension StreamConnection.End {
     /// Whether what was sent last may never have arrived.
     fileprivate var isFailure: Bool {
         switch self {
-        case .unreachable, .broken, .overflowed: true
+        case .unreachable, .broken, .overflowed, .insecure: true
         case .peerClosed, .idle, .unfinished, .malformed: false
         }
     }
-}
-
-extension Flow {
-    /// The flow as one that any connection to the peer would do for.
-    var withoutConnection: Flow { Flow(listener: listener, peer: peer) }
 }

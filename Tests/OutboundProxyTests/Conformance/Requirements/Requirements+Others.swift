@@ -17,7 +17,8 @@ extension Requirements {
             "the records decide where a request goes", "a name is asked for with what we speak on that side"),
         Requirement("4.1", "sips takes SIPS services alone", "the records decide where a request goes"),
         Requirement("4.1", "three NAPTR records of one's own", notOurs: "said to who runs a domain"),
-        Requirement("4.1", "names of certificates", open: "TLS is not built yet"),
+        Requirement(
+            "4.1", "names of certificates", "a server has to be the domain that was asked for, whatever address it has"),
         Requirement(
             "4.2", "records in order, one after the other", "ranks come in order, and each target once",
             "each comes first as often as its weight says, without weights all do alike"),

@@ -130,8 +130,11 @@ extension Requirements {
         Requirement(
             "16.6 step 4", "it resolves to us",
             "Via, Record-Route and Contact name the advertised address, and what names it is ours"),
-        Requirement("16.6 step 4", "sips where Request-URI or Route is", open: "TLS is not built yet"),
-        Requirement("16.6 step 4", "always recorded between TLS and others", open: "TLS is not built yet"),
+        Requirement(
+            "16.6 step 4", "sips where Request-URI or Route is", "for sips we record sips, and are sips in Contact"),
+        Requirement(
+            "16.6 step 4", "always recorded between TLS and others",
+            "between TLS and another transport both are recorded, without sips"),
         Requirement(
             "16.6 step 4", "unknown methods are recorded, as they may begin a dialog",
             "a method that nobody knows may begin a dialog: our route is recorded (§16.6 step 4)"),
