@@ -126,10 +126,10 @@ public final class TLSEngine {
 
     // MARK: The peer
 
-    /// Whether the peer is who it should be: OpenSSL has checked the chain, the name is checked here (RFC 5922 §7.3).
-    /// A session that is resumed was checked when it began.
+    /// Whether the peer is who it should be: OpenSSL has checked the chain, the name is checked here (RFC 5922 §7.3),
+    /// also where a session is resumed, which keeps the certificate: it may have begun for another name.
     private func checkPeer() throws(TLSFailure) {
-        guard context.role == .client, context.settings.verifies, !isResumed else { return }
+        guard context.role == .client, context.settings.verifies else { return }
         guard let certificate = SSL_get1_peer_certificate(handle) else {
             state = .closed
             throw TLSFailure("the peer sent no certificate")

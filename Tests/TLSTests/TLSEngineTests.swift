@@ -194,6 +194,10 @@ struct TLSEngineTests {
         var other = try pair(client: files.client(), server: server, resuming: session)
         try other.run()
         #expect(!other.client.isResumed && other.client.state == .open)
+        // One that began for a name that the certificate has proves no other (security 35).
+        var misused = try pair(to: ["other.example.org"], client: client, server: server, resuming: session)
+        #expect(
+            misused.failure() == "the peer's certificate is for edge.example.org, 192.0.2.1, not for other.example.org")
         var restarted = try pair(client: client, server: files.server("edge"), resuming: session)
         try restarted.run()
         #expect(!restarted.client.isResumed && restarted.client.state == .open)
