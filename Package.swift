@@ -38,6 +38,7 @@ let package = Package(
         .target(name: "SDP", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "RTP", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "DNS", dependencies: ["NetworkTypes"], swiftSettings: pure),
+        .target(name: "SRTP", dependencies: ["NetworkTypes", "COpenSSL", "CSRTP"], swiftSettings: strict),
         .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: strict),
 
         // Policy: decisions without I/O.
@@ -81,6 +82,9 @@ let package = Package(
             path: "Bench/RelayBench",
             swiftSettings: strict),
         .executableTarget(
+            name: "SRTPBench", dependencies: ["CAllocationCounter", "NetworkTypes", "SRTP"], path: "Bench/SRTPBench",
+            swiftSettings: strict),
+        .executableTarget(
             name: "ParserBench", dependencies: ["CAllocationCounter", "SIP"], path: "Bench/ParserBench",
             swiftSettings: strict),
         .executableTarget(
@@ -101,6 +105,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "SDPTests", dependencies: ["SDP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "RTPTests", dependencies: ["RTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "SRTPTests", dependencies: ["SRTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "OutboundProxyTests",
