@@ -19,6 +19,7 @@ struct BodyRewriter {
                 let isHold = data.address == .unspecified
                 writer.replace(data.range, with: isHold ? .unspecified(address.family) : address)
             case .media(let index): writer.replace(description.media[index].portRange, with: port(index))
+            case .attribute(let attribute) where attribute.name == .rtcpFeedback: break
             case .attribute(let attribute): writer.remove(attribute.line)
             }
         }
