@@ -43,7 +43,7 @@ let package = Package(
 
         // Policy: decisions without I/O.
         .target(name: "OutboundProxy", dependencies: ["NetworkTypes", "SIP"], swiftSettings: pure),
-        .target(name: "MediaRelay", dependencies: ["NetworkTypes", "SDP", "RTP"], swiftSettings: pure),
+        .target(name: "MediaRelay", dependencies: ["NetworkTypes", "SDP", "RTP", "SRTP"], swiftSettings: pure),
 
         // The outside world.
         .target(name: "Reactor", dependencies: ["CEvent", "CShims", "NetworkTypes"], swiftSettings: strict),
@@ -60,7 +60,8 @@ let package = Package(
         .executableTarget(
             name: "sallyport",
             dependencies: [
-                "NetworkTypes", "SIP", "DNS", "TLS", "OutboundProxy", "MediaRelay", "Reactor", "Resolver", "Config",
+                "NetworkTypes", "SIP", "DNS", "SRTP", "TLS", "OutboundProxy", "MediaRelay", "Reactor", "Resolver",
+                "Config",
                 "Admin",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -114,7 +115,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "MediaRelayTests",
-            dependencies: ["CAllocationCounter", "MediaRelay", "SDP", "RTP", "NetworkTypes", "TestSupport"],
+            dependencies: ["CAllocationCounter", "MediaRelay", "SDP", "RTP", "SRTP", "NetworkTypes", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "ReactorTests", dependencies: ["Reactor", "NetworkTypes", "TestSupport"], swiftSettings: strict),
