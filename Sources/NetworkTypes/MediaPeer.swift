@@ -9,6 +9,9 @@ public struct MediaPeer: Hashable, Sendable {
     public var isNAT: Bool
     /// The `media_networks` of the trunk.
     public var networks: [IPNetwork]
+    public var srtp = SRTPPolicy.off
+    /// Whether nobody can read the peer's SIP, and the keys in it, on its way.
+    public var isSignallingSecure = false
 
     public init(
         side: Side, family: IPAddress.Family, signallingAddress: IPAddress, isNAT: Bool = false,
