@@ -89,6 +89,9 @@ let package = Package(
             name: "ParserBench", dependencies: ["CAllocationCounter", "SIP"], path: "Bench/ParserBench",
             swiftSettings: strict),
         .executableTarget(
+            name: "CallBench", dependencies: ["CAllocationCounter", "NetworkTypes", "OutboundProxy", "TLS"],
+            path: "Bench/CallBench", swiftSettings: strict),
+        .executableTarget(
             name: "ResolverBench",
             dependencies: ["CAllocationCounter", "DNS", "NetworkTypes", "Reactor", "Resolver"],
             path: "Bench/ResolverBench", swiftSettings: strict),

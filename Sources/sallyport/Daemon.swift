@@ -59,7 +59,7 @@ final class Daemon {
                 phones.record($0, now: $1)
             })
         // Before the first datagram can be read: the mailboxes keep them for the shards.
-        for update in registrations.loaded + phones.loaded {
+        for update in registrations.loaded.map(DirectoryUpdate.bind) + phones.loaded.map(DirectoryUpdate.phone) {
             for mailbox in mailboxes { mailbox.send(.directory(update)) }
         }
         let shards = try startShards(settings, keys: keys, store: store, links: links)

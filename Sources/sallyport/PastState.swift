@@ -11,7 +11,7 @@ import TLS
 struct PastState {
     let now: Instant
     private let keys: TokenKeyFile.Keys
-    private let registrations: [DirectoryUpdate]
+    private let bindings: [DirectoryUpdate]
 
     init(of configuration: Configuration, at now: Instant = Instant(nanoseconds: 1_000_000_000)) {
         self.now = now
@@ -19,7 +19,9 @@ struct PastState {
         let file = try? File(folder + "/token.key", O_RDONLY).contents(limit: 65_536)
         let written = file.flatMap { try? TokenKeyFile.parse(String(decoding: $0, as: UTF8.self), path: folder) }
         keys = written ?? TokenKeyFile.Keys(current: DeterministicCipher.Key(randomWithID: 1), previous: nil)
-        registrations = RegistrationJournal.read(folder + "/registrations.journal", now: now)
+        bindings =
+            RegistrationJournal.read(folder + "/registrations.journal", now: now).map(DirectoryUpdate.bind)
+            + PhoneJournal.read(folder + "/phones.journal", now: now).map(DirectoryUpdate.phone)
     }
 
     /// A core that knows them, and whose media takes no ports.
@@ -29,7 +31,7 @@ struct PastState {
         let core = ProxyCore(
             settings: settings, tokens: TokenCodec(cipher: cipher, store: PassingStore()), media: MediaAdapter(anchor),
             hash: .random())
-        for update in registrations { core.apply(update) }
+        for update in bindings { core.apply(update) }
         _ = core.takeOutputs()
         return core
     }

@@ -34,12 +34,11 @@ struct RegistrationJournalTests {
         journal.record(.bind(binding(3, expires: .zero + .seconds(999))), now: start)
         journal.flush()
         let loaded = try open(at: .zero).loaded
-        let tokens = loaded.compactMap { update -> String? in
-            guard case .bind(let bound) = update else { return nil }
-            #expect((.zero + .seconds(3590)...(.zero + .seconds(3601))).contains(bound.expires))
-            return String(decoding: bound.token, as: UTF8.self)
-        }
+        for bound in loaded { #expect((.zero + .seconds(3590)...(.zero + .seconds(3601))).contains(bound.expires)) }
+        let tokens = loaded.map { String(decoding: $0.token, as: UTF8.self) }
         #expect(tokens.sorted() == ["token0", "token2"])
+        let first = try #require(loaded.first { $0.user == "account" && $0.token == Array("token0".utf8) })
+        #expect(first.fields == binding(0, expires: start).fields)
     }
 
     @Test("stays small however often a registration is refreshed")
@@ -67,10 +66,7 @@ struct RegistrationJournalTests {
         for _ in 0..<2 {
             let reopened = try open(at: start)
             reopened.flush()
-            let users = reopened.loaded.compactMap { update -> String? in
-                if case .bind(let bound) = update { bound.user } else { nil }
-            }
-            #expect(users.sorted() == ["account0", "account1"])
+            #expect(reopened.loaded.map(\.user).sorted() == ["account0", "account1"])
         }
     }
 }

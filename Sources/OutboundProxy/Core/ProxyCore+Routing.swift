@@ -128,8 +128,6 @@ extension ProxyCore {
             strangerAnswers.take(arrival.flow.peer.ip, at: arrival.now), allStrangerAnswers.take(at: arrival.now)
         else { return .drop(\.droppedUnadmitted) }
         if message.method == .options { return .answerStranger(status: 200, reason: "OK") }
-        // Where phones are let in, scanners ask for numbers; they learn nothing.
-        guard settings.phones == nil else { return .drop(\.droppedUnadmitted) }
         return .answerStranger(status: 404, reason: "Not Found")
     }
 

@@ -104,16 +104,17 @@ public final class ProxyCore {
             counters.droppedOverBudget += 1
             return
         }
+        let known = listener.side == .outside ? hiding.revealed(bytes) : nil
         var message: Message
         do {
-            message = try MessageParser.parse(datagram: bytes)
+            message = try MessageParser.parse(datagram: known?.bytes ?? bytes)
         } catch {
             if error != .keepAlive { receiveNonSIP(bytes, from: flow, on: listener, at: now) }
             return
         }
-        var outerCallID: [UInt8]?
-        if listener.side == .outside, let known = hiding.revealed(message) {
-            outerCallID = Array(message.bytes[message.callID])
+        var outerCallID = known?.callID
+        if listener.side == .outside, let known = hiding.revealed(message, knowsCallID: outerCallID != nil) {
+            outerCallID = outerCallID ?? Array(message.bytes[message.callID])
             message = known
         }
         if message.isRequest {

@@ -91,10 +91,11 @@ struct RequestRewriter {
     }
 
     private func addInnerRoutes(_ edits: inout MessageEdits) {
-        guard !forwarding.inner.isEmpty else { return }
+        let inner = forwarding.inner
+        guard !inner.isEmpty else { return }
         edits.insert(at: message.header(.route)?.line.lowerBound ?? top) { text in
             text.append(contentsOf: "Route: ".utf8)
-            text.append(contentsOf: forwarding.inner.joined(separator: ", ".utf8))
+            text.append(contentsOf: inner.joined(separator: ", ".utf8))
             text.append(contentsOf: "\r\n".utf8)
         }
     }
@@ -107,6 +108,8 @@ struct RequestRewriter {
         } else {
             ViaSource.record(request.arrival.flow.peer, in: message, edits: &edits)
         }
+        // What the closure needs, so that it does not keep all of this.
+        let (out, branch) = (out, branch)
         edits.insert(at: top) { text in
             text.append(contentsOf: "Via: SIP/2.0/".utf8)
             text.append(contentsOf: out.transport.viaName.utf8)
@@ -141,16 +144,18 @@ struct RequestRewriter {
             inner.beyond = recordedRoutes
         }
         // Ours are the first values, wherever in the message the others stand.
-        edits.insert(at: message.header(.recordRoute)?.line.lowerBound ?? top) { text in
-            for listener in isDouble ? [out, ingress] : [out] {
+        let place = message.header(.recordRoute)?.line.lowerBound ?? top
+        func record(_ listener: Listener) {
+            let value = contacts.recordRoute(
+                listener, isDouble: isDouble, hop: listener.side == .outside ? inner : phoneFlow, callID: callID)
+            edits.insert(at: place) { text in
                 text.append(contentsOf: "Record-Route: ".utf8)
-                text.append(
-                    contentsOf: contacts.recordRoute(
-                        listener, isDouble: isDouble, hop: listener.side == .outside ? inner : phoneFlow,
-                        callID: callID))
+                text.append(contentsOf: value)
                 text.append(contentsOf: "\r\n".utf8)
             }
         }
+        record(out)
+        if isDouble { record(ingress) }
     }
 
     /// The phone's flow: what the PBX sends in the dialog goes there, whatever the phone's Contact says.
@@ -218,10 +223,11 @@ struct RequestRewriter {
     /// The PBX is told the trunk; nobody outside may say it (design §5).
     private func nameTrunk(_ edits: inout MessageEdits) {
         for field in message.all(.sallyportTrunk) { edits.remove(field.line) }
-        guard request.arrival.side == .outside, out.side == .inside, !forwarding.trunk.isEmpty else { return }
+        let trunk = forwarding.trunk
+        guard request.arrival.side == .outside, out.side == .inside, !trunk.isEmpty else { return }
         edits.insert(at: top) { text in
             text.append(contentsOf: "X-Sallyport-Trunk: ".utf8)
-            text.append(contentsOf: forwarding.trunk.utf8)
+            text.append(contentsOf: trunk.utf8)
             text.append(contentsOf: "\r\n".utf8)
         }
     }

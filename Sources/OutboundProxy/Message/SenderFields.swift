@@ -34,7 +34,7 @@ struct SenderFields {
     }
 
     private static func vias(of request: Message, from source: SocketAddress) -> [UInt8] {
-        var edits = MessageEdits()
+        var edits = MessageEdits(count: 2, octets: 64)
         ViaSource.record(source, in: request, edits: &edits)
         var lines: [UInt8] = []
         lines.reserveCapacity(160)

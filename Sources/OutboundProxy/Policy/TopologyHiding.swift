@@ -4,7 +4,7 @@ import SIP
 /// Keeps the inside's addresses out of what leaves outside (design §3, §4), and finds them again in what comes back.
 ///
 /// It knows no dialogs: who calls it says what belongs to one. Contacts are the business of ``ContactMapping``.
-struct TopologyHiding {
+final class TopologyHiding {
     let inside: InsideAddresses
     /// Our own addresses inside.
     private let own: Set<IPAddress>
@@ -42,15 +42,23 @@ struct TopologyHiding {
     /// `x-ast-orig-host`); nil where it may leave as it stands.
     func hidden(_ value: Range<Int>, in bytes: [UInt8], as listener: Listener, host: [UInt8]) -> [UInt8]? {
         guard let address = NameAddress(value, in: bytes), let uri = URI(address.uri, in: bytes) else { return nil }
-        var edits = MessageEdits()
-        var isChanged = namesInside(uri, in: bytes, as: listener)
-        if isChanged { edits.replace(uri.hostPort, with: host) }
-        for parameter in uri.parameters.all(in: bytes) {
-            guard let text = parameter.value, tells(bytes[text]) else { continue }
-            edits.remove(parameter.whole)
-            isChanged = true
+        let isInside = namesInside(uri, in: bytes, as: listener)
+        let telling = uri.parameters.all(in: bytes).filter { $0.value.map { tells(bytes[$0]) } ?? false }
+        guard isInside || !telling.isEmpty else { return nil }
+        var out: [UInt8] = []
+        out.reserveCapacity(value.count + host.count)
+        var position = value.lowerBound
+        if isInside {
+            out.append(contentsOf: bytes[position..<uri.hostPort.lowerBound])
+            out.append(contentsOf: host)
+            position = uri.hostPort.upperBound
         }
-        return isChanged ? edits.applied(to: bytes, in: value) : nil
+        for parameter in telling {
+            out.append(contentsOf: bytes[position..<parameter.whole.lowerBound])
+            position = parameter.whole.upperBound
+        }
+        out.append(contentsOf: bytes[position..<value.upperBound])
+        return out
     }
 
     // MARK: Call-IDs
@@ -152,9 +160,23 @@ struct TopologyHiding {
 extension TopologyHiding {
     // MARK: Coming back
 
-    /// The message as the inside knows it, when the outside knows it with a hidden Call-ID, or when it names a dialog by
-    /// one. Nil for all others, which is cheap to see.
-    func revealed(_ message: Message) -> Message? {
+    /// The message as the inside knows it, when the outside knows it with a hidden Call-ID, and that Call-ID: seen
+    /// before it is parsed, so that it is parsed once. Nil for all others, and for one whose Call-ID is folded.
+    func revealed(_ bytes: [UInt8]) -> (bytes: [UInt8], callID: [UInt8])? {
+        guard let range = TokenCodec.hiddenCallID(in: bytes), let callID = codec.revealed(callID: bytes[range]) else {
+            return nil
+        }
+        var out: [UInt8] = []
+        out.reserveCapacity(bytes.count)
+        out.append(contentsOf: bytes[..<range.lowerBound])
+        out.append(contentsOf: callID)
+        out.append(contentsOf: bytes[range.upperBound...])
+        return (out, Array(bytes[range]))
+    }
+
+    /// The message as the inside knows it, when it names a dialog by a hidden Call-ID, or is in one and `knowsCallID` is
+    /// false. Nil for all others, which is cheap to see.
+    func revealed(_ message: Message, knowsCallID: Bool) -> Message? {
         let bytes = message.bytes
         var edits = MessageEdits?.none
         func reveal(_ range: Range<Int>) {
@@ -164,7 +186,7 @@ extension TopologyHiding {
         }
         for field in message.headers {
             switch field.name {
-            case .callID where field.value == message.callID: reveal(field.value)
+            case .callID where !knowsCallID && field.value == message.callID: reveal(field.value)
             case .replaces, .join, .targetDialog: reveal(firstWord(of: field, in: bytes))
             case .inReplyTo: for value in callIDs(in: field, of: bytes) { reveal(value) }
             case .referTo:

@@ -40,7 +40,9 @@ public struct URI: Hashable, Sendable {
 
     /// Reads the URI that fills `range`; nil when it is none, or a `sip` URI without a valid host.
     public init?(_ range: Range<Int>, in bytes: [UInt8]) {
-        guard let colon = Self.endOfScheme(range, in: bytes), Self.isClean(range, in: bytes) else { return nil }
+        guard let colon = Self.endOfScheme(range, in: bytes),
+            let marks = Self.marks(colon..<range.upperBound, in: bytes)
+        else { return nil }
         self.range = range
         scheme = Self.scheme(range.lowerBound..<colon, in: bytes)
         guard scheme == .sip || scheme == .sips else {
@@ -50,15 +52,14 @@ public struct URI: Hashable, Sendable {
             return
         }
         let rest = (colon + 1)..<range.upperBound
-        // A user may hold ";" and "?" unescaped (RFC 3261 §25.1), so the "@" is looked for first.
-        let at = bytes.first(UInt8(ascii: "@"), in: rest)
+        let at = marks.at
         userInfo = at.map { rest.lowerBound..<$0 }
         if at == rest.lowerBound { return nil }
         let hostStart = at.map { $0 + 1 } ?? rest.lowerBound
         guard let parts = Self.hostAndPort(hostStart..<rest.upperBound, in: bytes) else { return nil }
         (host, port) = (parts.host, parts.port)
         hostPort = hostStart..<parts.end
-        let question = bytes.first(UInt8(ascii: "?"), in: parts.end..<rest.upperBound) ?? rest.upperBound
+        let question = marks.question ?? rest.upperBound
         parameters = Parameters(parts.end..<question)
         headers = question..<rest.upperBound
     }
@@ -77,14 +78,25 @@ public struct URI: Hashable, Sendable {
         return nil
     }
 
-    /// Whether no white space, control character, quote or angle bracket is in the URI.
-    private static func isClean(_ range: Range<Int>, in bytes: [UInt8]) -> Bool {
+    /// Where the first "@" is, and the first "?" behind it; nil when white space, a control character, a quote or an
+    /// angle bracket is there. A user may hold ";" and "?" unescaped (RFC 3261 §25.1).
+    private static func marks(_ range: Range<Int>, in bytes: [UInt8]) -> (at: Int?, question: Int?)? {
         let octets = bytes.span
-        for index in range {
+        var (at, question) = (-1, -1)
+        var index = range.lowerBound
+        while index < range.upperBound {
             let octet = octets[index]
-            if octet <= 0x20 || octet == 0x22 || octet == 0x3c || octet == 0x3e || octet == 0x7f { return false }
+            // Letters, digits, most else.
+            if octet > UInt8(ascii: "@"), octet != 0x7f {
+                index &+= 1
+                continue
+            }
+            if octet <= 0x20 || octet == 0x22 || octet == 0x3c || octet == 0x3e || octet == 0x7f { return nil }
+            if octet == UInt8(ascii: "@"), at < 0 { (at, question) = (index, -1) }
+            if octet == UInt8(ascii: "?"), question < 0 { question = index }
+            index &+= 1
         }
-        return true
+        return (at < 0 ? nil : at, question < 0 ? nil : question)
     }
 
     private static func scheme(_ range: Range<Int>, in bytes: [UInt8]) -> Scheme {

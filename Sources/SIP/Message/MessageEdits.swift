@@ -11,9 +11,12 @@ public struct MessageEdits: Sendable {
     private var text: [UInt8] = []
     private var end: Int?
 
-    public init() {
-        splices.reserveCapacity(12)
-        text.reserveCapacity(640)
+    /// - Parameters:
+    ///   - count: how many edits there will be, more or less.
+    ///   - octets: how much they will write.
+    public init(count: Int = 12, octets: Int = 640) {
+        splices.reserveCapacity(count)
+        text.reserveCapacity(octets)
     }
 
     /// Replaces the octets in `range` by what `write` appends. Ranges of different edits must not overlap; insertions
@@ -24,8 +27,14 @@ public struct MessageEdits: Sendable {
         splices.append(Splice(range: range, text: start..<text.count))
     }
 
-    public mutating func replace(_ range: Range<Int>, with bytes: some Collection<UInt8>) {
+    public mutating func replace(_ range: Range<Int>, with bytes: [UInt8]) { replace(range, with: bytes[...]) }
+
+    public mutating func replace(_ range: Range<Int>, with bytes: ArraySlice<UInt8>) {
         replace(range) { $0.append(contentsOf: bytes) }
+    }
+
+    public mutating func replace(_ range: Range<Int>, with text: String.UTF8View) {
+        replace(range) { $0.append(contentsOf: text) }
     }
 
     public mutating func insert(at position: Int, _ write: (inout [UInt8]) -> Void) {

@@ -36,7 +36,11 @@ extension [UInt8] {
     /// Where the first `octet` in `range` is.
     func first(_ octet: UInt8, in range: Range<Int>) -> Int? {
         let octets = span
-        for index in range where octets[index] == octet { return index }
+        var index = range.lowerBound
+        while index < range.upperBound {
+            if octets[index] == octet { return index }
+            index &+= 1
+        }
         return nil
     }
 }

@@ -16,7 +16,13 @@ import Testing
             let sent = try #require(proxy.receive(text, on: .inside).first { $0.side == .outside })
             // What came back as the ITSP got it.
             let copy = try #require(sent.message)
-            let revealed = try #require(proxy.core.hiding.revealed(copy), "\(sent.text)")
+            let revealed = try #require(proxy.core.hiding.revealed(copy, knowsCallID: false), "\(sent.text)")
+            // With the Call-ID seen to first, as is done before a message is parsed.
+            let first = try #require(proxy.core.hiding.revealed(copy.bytes), "\(sent.text)")
+            #expect(first.callID == Array(copy.bytes[copy.callID]))
+            let parsed = try MessageParser.parse(datagram: first.bytes)
+            let rest = proxy.core.hiding.revealed(parsed, knowsCallID: true) ?? parsed
+            #expect(rest.bytes == revealed.bytes, "\(text)")
             let original = try #require(try? MessageParser.parse(datagram: wire(text)))
             for name in [HeaderName.callID, .replaces, .join, .targetDialog, .inReplyTo, .referTo] {
                 let before = original.all(name).map { original.bytes.text($0.line) }
@@ -31,6 +37,30 @@ import Testing
             #expect(back.header(.to) == (original.text(.to) ?? "") + ";tag=t")
             count += 1
             if count.isMultiple(of: 100) { proxy.advance(.seconds(40)) }
+        }
+    }
+
+    @Test(arguments: [
+        ("Call-ID: ", true), ("CALL-id:", true), ("i : ", true), ("i:\t", true), ("Call-ID:\r\n ", false),
+        ("X-Call-ID: ", false), ("Subject: i: ", false), ("\r\nCall-ID: ", false),
+    ])
+    func `a hidden Call-ID is seen before the message is parsed, in the Call-ID field of the head alone`(
+        prefix: String, isSeen: Bool
+    ) throws {
+        let hidden = try #require(proxy.core.hiding.codec.hidden(callID: Array("a@192.168.0.2".utf8)[...]))
+        let text =
+            "BYE sip:a SIP/2.0\r\nCSeq: 1 BYE\r\n\(prefix)\(String(decoding: hidden, as: UTF8.self)) \r\n\r\nbody"
+        let revealed = proxy.core.hiding.revealed(Array(text.utf8))
+        #expect((revealed != nil) == isSeen)
+        guard let revealed else { return }
+        #expect(revealed.callID == hidden)
+        #expect(String(decoding: revealed.bytes, as: UTF8.self).hasSuffix("a@192.168.0.2 \r\n\r\nbody"))
+    }
+
+    @Test func `every beginning of a message, and line ends of all kinds, are looked at without a trap`() {
+        let text = Array("i\r\n:\n\r\ri:sp-c\nCall-ID:sp-cAAAA\r\n\r\n".utf8)
+        for start in text.indices {
+            for end in start...text.count { #expect(proxy.core.hiding.revealed(Array(text[start..<end])) == nil) }
         }
     }
 
