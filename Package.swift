@@ -153,7 +153,8 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "NetworkTypes", "CShims", "COpenSSL", "MediaRelay", "Reactor", "Config", "Admin", "TestSupport",
+                "NetworkTypes", "CShims", "COpenSSL", "MediaRelay", "SDP", "SRTP", "Reactor", "Config", "Admin",
+                "TestSupport",
                 "sallyport", "sallyport-bench", .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EndToEnd", swiftSettings: strict),

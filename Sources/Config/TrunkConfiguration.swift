@@ -31,6 +31,8 @@ public struct TrunkConfiguration: Hashable, Sendable {
     public var minutesPerDay: Int?
     /// What becomes of its 3xx.
     public var redirects = RedirectMode.pass
+    /// Whether its media is SRTP.
+    public var srtp = SRTPPolicy.auto
     /// How often we ask it whether it is there; nil: never.
     public var qualify: Duration?
     /// Whether it is kept from seeing the topology of the inside.

@@ -1,5 +1,5 @@
 /// What is asked of a peer's media (design: `srtp`).
-public enum SRTPPolicy: UInt8, Hashable, Sendable, CaseIterable {
+public enum SRTPPolicy: String, Hashable, Sendable, CaseIterable {
     /// RTP only.
     case off
     /// SRTP is offered where signalling is encrypted, and not insisted on (RFC 8643).
