@@ -58,6 +58,19 @@ func measure(_ suite: CryptoSuite, _ backEnd: SRTPContext.BackEnd, sessions: Int
             + "\(allocations) allocations")
 }
 
+/// What signalling costs: both contexts of a leg.
+func measureContexts(_ suite: CryptoSuite) throws {
+    let keys = KeyingMaterial(random: suite)
+    let started = processorNanoseconds()
+    for _ in 0..<10_000 {
+        _ = try SRTPContext(keys, .sending)
+        _ = try SRTPContext(keys, .receiving)
+    }
+    print("\(suite.name) openSSL: \((processorNanoseconds() - started) / 10_000) ns for the two contexts of a leg")
+}
+
+try measureContexts(.aes128SHA1x80)
+try measureContexts(.aes128GCM)
 for sessions in [1, 500] {
     for suite in [CryptoSuite.aes128SHA1x80, .aes256SHA1x80, .aes128GCM, .aes256GCM] {
         try measure(suite, .openSSL, sessions: sessions, 500_000)

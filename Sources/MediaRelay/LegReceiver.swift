@@ -9,7 +9,8 @@ final class LegReceiver {
     private var prepared: SRTPContext?
     private var retired: SRTPContext?
     private var retiredUntil = Instant.zero
-    /// Whether only what is authentic passes.
+    private var isCommitted = false
+    /// Whether only what is authentic passes: as was agreed on last, or before that as was offered first.
     private(set) var isSecure = false
 
     /// Whether packets have to come here at all.
@@ -43,6 +44,7 @@ extension LegReceiver {
     func prepare(_ security: LegSecurity, _ contexts: LegContexts) {
         let next = contexts.receiving(security)
         prepared = next === current ? nil : next
+        if !isCommitted { isSecure = security != .plain }
     }
 
     /// What was prepared takes over; the key before is good for a moment longer.
@@ -54,12 +56,16 @@ extension LegReceiver {
         }
         current = next
         prepared = nil
+        isCommitted = true
         isSecure = security != .plain
         // A plain leg takes everything anyway, and what it takes is not to be decrypted.
         if !isSecure { retired = nil }
     }
 
-    func discard() { prepared = nil }
+    func discard() {
+        prepared = nil
+        if !isCommitted { isSecure = false }
+    }
 }
 
 extension LegContexts {

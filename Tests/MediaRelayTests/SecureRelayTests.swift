@@ -130,6 +130,20 @@ struct SecureRelayTests {
         #expect(session == stream.id.session)
     }
 
+    @Test("security 4: before the answer as well nothing counts that is not authentic, what is does")
+    func beforeTheAnswer() throws {
+        let stream = scenario.open()
+        let caller = secure(remote(1, Self.pbx), .srtp(keys))
+        scenario.command(.prepare(stream: stream.id, leg: .caller, remote: caller))
+        #expect(scenario.relay(on: stream.caller.rtp, from: Self.pbx) == "authentication")
+        #expect(counters(stream, .caller).packets == 0)
+        let sealed = try SRTPContext(keys.inbound, .sending).sealed(rtp(1))
+        #expect(scenario.relay(sealed, on: stream.caller.rtp, from: Self.pbx) == "noDestination")
+        #expect(counters(stream, .caller).packets == 1)
+        scenario.command(.discard(stream: stream.id, generation: 1))
+        #expect(scenario.relay(sealed, on: stream.caller.rtp, from: Self.pbx) == "source")
+    }
+
     // MARK: New keys
 
     private func renew(_ stream: OpenedStream, _ generation: UInt32, _ keys: LegKeys, commits: Bool = true) {
