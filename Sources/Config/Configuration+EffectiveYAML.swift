@@ -67,7 +67,10 @@ extension TrunkConfiguration {
             "    hide_call_id: \(hideCallID.rawValue)",
         ]
         if let fromDomain { lines.append("    from_domain: \(quoted(fromDomain))") }
-        return lines + ["    identity: \(identity.rawValue)", "    redirects: \(redirects.rawValue)"]
+        return lines + [
+            "    identity: \(identity.rawValue)", "    redirects: \(redirects.rawValue)",
+            "    overload_control: \(hasOverloadControl ? "yes" : "no")",
+        ]
     }
 }
 

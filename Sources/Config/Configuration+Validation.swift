@@ -17,14 +17,22 @@ extension Configuration {
         return warnings
     }
 
-    /// Calls that ports and descriptors allow: each takes a pair of ports on either side, and four sockets.
+    /// Calls that ports and descriptors allow: each takes a pair of ports on either side, and four sockets. The ports
+    /// that are kept for emergency calls (design §10) are none of theirs.
     public func callCapacity(descriptors: Int) -> Int {
-        let pairs = (media.ports.count) / 2
+        let all = mediaPairs
+        let pairs = all - (all + 25) / 50
         let pairsPerSide = Set(inside.addresses).isDisjoint(with: outside.addresses) ? pairs : pairs / 2
         let free = descriptors - Self.reservedDescriptors - connectionCapacity(descriptors: descriptors)
         let byMachine = min(pairsPerSide, max(0, free) / 4)
         if case .exactly(let limit) = limits.calls { return min(limit, byMachine) }
         return byMachine
+    }
+
+    /// Pairs of an even port and the next one, as the relay takes them.
+    private var mediaPairs: Int {
+        let lowest = max(Int(media.ports.lowerBound), 1)
+        return max(0, (Int(media.ports.upperBound) + 1 - lowest - lowest % 2) / 2)
     }
 
     /// Stream connections that may be at once: those of the configuration, or an eighth of the descriptors.

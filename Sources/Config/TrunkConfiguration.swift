@@ -33,6 +33,8 @@ public struct TrunkConfiguration: Hashable, Sendable {
     public var redirects = RedirectMode.pass
     /// Whether its media is SRTP.
     public var srtp = SRTPPolicy.auto
+    /// Whether it is asked for its load, and heeded (RFC 7339).
+    public var hasOverloadControl = false
     /// How often we ask it whether it is there; nil: never.
     public var qualify: Duration?
     /// Whether it is kept from seeing the topology of the inside.

@@ -6,7 +6,7 @@ extension YAMLReader {
         [
             "name", "domain", "user", "transport", "networks", "media_networks", "nat", "trust_udp", "contact", "pbx",
             "source_port", "qualify", "max_calls", "calls_per_second", "minutes_per_day", "srtp", "hide",
-            "hide_call_id", "from_domain", "identity", "redirects",
+            "hide_call_id", "from_domain", "identity", "redirects", "overload_control",
         ],
         notBuilt: [
             "keying", "tls",
@@ -51,6 +51,7 @@ extension YAMLReader {
         set(&trunk.sourcePort, from: entries["source_port"]) { text throws(ValueError) in try Value.port(text) }
         set(&trunk.contact, from: entries["contact"], Value.word)
         set(&trunk.redirects, from: entries["redirects"], Value.word)
+        set(&trunk.hasOverloadControl, from: entries["overload_control"], Value.boolean)
         set(&trunk.qualify, from: entries["qualify"], Value.qualify)
         setHiding(&trunk, entries)
         set(&trunk.maxCalls, from: entries["max_calls"], Value.limit)

@@ -19,13 +19,13 @@ extension UInt8 {
 extension Array<UInt8> {
     /// Appends `value` in decimal, without a string in between.
     @inlinable public mutating func appendDecimal(_ value: some FixedWidthInteger & UnsignedInteger) {
-        let start = count
-        var rest = UInt64(truncatingIfNeeded: value)
-        repeat {
-            append(0x30 &+ UInt8(truncatingIfNeeded: rest % 10))
-            rest /= 10
-        } while rest > 0
-        self[start...].reverse()
+        let value = UInt64(truncatingIfNeeded: value)
+        var unit: UInt64 = 1
+        while value / unit >= 10 { unit &*= 10 }
+        while unit > 0 {
+            append(0x30 &+ UInt8(truncatingIfNeeded: value / unit % 10))
+            unit /= 10
+        }
     }
 
     /// Appends `value` in decimal.

@@ -149,5 +149,6 @@ extension TrunkSettings {
             qualify: trunk.qualify, hiding: HidingSettings(trunk))
         redirects = trunk.redirects == .follow ? .follow : .pass
         srtp = trunk.srtp
+        asksForLoad = trunk.hasOverloadControl
     }
 }

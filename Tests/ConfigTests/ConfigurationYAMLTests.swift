@@ -56,10 +56,10 @@ struct ConfigurationYAMLTests {
             pbx: [sip:10.0.0.2, "sip:[fd00::2]:5062;transport=udp", "SIP:pbx.Example.org:5061"]
             trunks:
               - {name: a, domain: A.example, nat: yes, trust_udp: no, media_networks: [192.0.2.0/24], pbx: sip:10.0.0.3}
-              - {name: c, domain: c.example, hide: yes, hide_call_id: auto, identity: keep}
+              - {name: c, domain: c.example, hide: yes, hide_call_id: auto, identity: keep, overload_control: yes}
               - {name: d, domain: d.example, hide: on, hide_call_id: yes, from_domain: D.example, identity: remove}
               - {name: b, domain: 192.0.2.7, user: "1000", transport: udp, contact: parameter, hide: no,
-                 hide_call_id: no, identity: keep, redirects: pass, srtp: required}
+                 hide_call_id: no, identity: keep, redirects: pass, srtp: required, overload_control: no}
             media: {ports: 30000-30101, timeout: 90s, workers: 3, allow: [127.0.0.0/8], direct_media: no}
             remote_phones: {enabled: yes, domains: [Phones.example, 203.0.113.1], inside: 10.0.0.9, contact: parameter, srtp: no}
             limits: {calls: 250, call_duration: 2h, per_source: none, connections: 50, connections_per_source: 3}
@@ -89,6 +89,7 @@ struct ConfigurationYAMLTests {
         #expect(b?.hidesTopology == false && c?.hidesTopology == true && d?.hidesTopology == true)
         #expect(b?.hideCallID == .no && c?.hideCallID == .auto && d?.hideCallID == .yes)
         #expect(c?.identity == .keep && d?.identity == .remove && d?.fromDomain == "d.example" && c?.fromDomain == nil)
+        #expect(b?.hasOverloadControl == false && c?.hasOverloadControl == true && d?.hasOverloadControl == false)
         #expect(configuration.media.ports == 30000...30101)
         #expect(configuration.media.timeout == .seconds(90))
         #expect(configuration.media.workers == .exactly(3))

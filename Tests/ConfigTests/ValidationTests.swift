@@ -119,13 +119,27 @@ struct ValidationTests {
     @Test("Calls are limited by ports, by descriptors, and by what the file says")
     func capacity() throws {
         var configuration = try read("inside: 192.168.0.1\noutside: 203.0.113.1\nmedia: {ports: 10000-10099}")
-        #expect(configuration.callCapacity(descriptors: 1 << 20) == 50)
+        // One pair of fifty is kept for emergency calls.
+        #expect(configuration.callCapacity(descriptors: 1 << 20) == 49)
         #expect(configuration.callCapacity(descriptors: 256 + 64 + 83) == 20)
         #expect(configuration.connectionCapacity(descriptors: 1 << 20) == 10_000)
         #expect(configuration.connectionCapacity(descriptors: 8_000) == 1_000)
         #expect(configuration.callCapacity(descriptors: 100) == 0)
         configuration.limits.calls = .exactly(7)
         #expect(configuration.callCapacity(descriptors: 1 << 20) == 7)
+    }
+
+    @Test(
+        "Of the ports, whole pairs count, less the 2 % of them that are kept for emergency calls",
+        arguments: [
+            ("10000-19999", "203.0.113.1", 4900), ("10000-19999", "192.168.0.1", 2450),
+            ("10000-10098", "203.0.113.1", 48),
+            ("10000-10003", "203.0.113.1", 2),
+        ])
+    func pairs(ports: String, outside: String, calls: Int) throws {
+        let listen = outside == "192.168.0.1" ? "\n  listen: [udp:5080]" : ""
+        let yaml = "inside: 192.168.0.1\noutside:\n  addresses: [\(outside)]\(listen)\nmedia: {ports: \(ports)}"
+        #expect(try read(yaml).callCapacity(descriptors: 1 << 20) == calls)
     }
 
     @Test("This machine has a loopback address")

@@ -12,6 +12,8 @@ final class UserAgent {
     /// Datagrams that came before: a repeated one is a retransmission.
     private var seen: Set<[UInt8]> = []
     private var branches = 0
+    /// Call-IDs of calls that it has given up: what still comes of them is passed over.
+    var forgotten: Set<String> = []
     /// Addresses that nothing which it gets may show: those of the other side.
     var hidden: [IPAddress] = []
     /// Whether its media is SRTP.
@@ -96,7 +98,8 @@ final class UserAgent {
             let left = max(0, end.timeIntervalSinceNow)
             guard let (packet, _) = peer.receive(within: Int32(left * 1_000)) else { return nil }
             expectHidden(packet)
-            guard seen.insert(packet).inserted, let message = WireMessage(packet), !message.kind.hasPrefix("100 ")
+            guard seen.insert(packet).inserted, let message = WireMessage(packet), !message.kind.hasPrefix("100 "),
+                !forgotten.contains(message["Call-ID"])
             else { continue }
             return message
         } while end.timeIntervalSinceNow > 0

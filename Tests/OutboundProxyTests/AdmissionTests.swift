@@ -58,12 +58,103 @@ import Testing
                         #expect(!sent.isRequest && sent.side == .outside && sent.to == ProxyHarness.stranger, "\(text)")
                         #expect([200, 403, 404].contains(sent.status), "\(text)")
                         #expect(sent.status != 200 || method == "OPTIONS")
+                        #expect(sent.status != 404 || method == "INVITE" && toTag.isEmpty)
+                        #expect(sent.status != 403 || transport == .tcp)
                     }
                 }
             }
         }
         #expect(proxy.core.transactionCount <= before && proxy.core.callCount == 0 && proxy.media.open.isEmpty)
         #expect(proxy.resolving.isEmpty && proxy.opening.isEmpty)
+    }
+
+    /// Where remote phones are let in a stranger may REGISTER for their domains; it gets nothing else, even with the Path
+    /// of a phone.
+    @Test(arguments: StrangerTests.methods + ["XYZZY"], [TransportProtocol.udp, .tcp])
+    func `with remote phones a stranger gets no further (security 27)`(
+        method: String, transport: TransportProtocol
+    ) throws {
+        let bench = PhoneBench()
+        let proxy = bench.proxy
+        let registered = try bench.registered().request
+        let tokens = forged(from: try proxy.register().request.uri(.contact))
+        proxy.settle(for: .seconds(70))
+        let before = proxy.core.transactionCount
+        var number = 0
+        let path = registered.header(.path)
+        let uris = Self.uris + ["sip:tone@pbx.example", "sip:pbx.example", "sip:home@10.0.0.2:5070"]
+        for uri in uris {
+            for route in Self.routes + [path, "<sip:203.0.113.1;lr>, \(path)", "<sip:pbx.example;lr>"] {
+                for toTag in ["", ";tag=x"] {
+                    number += 1
+                    if number % 40 == 0 { proxy.advance(.milliseconds(1100)) }
+                    let token = tokens[number % tokens.count]
+                    let text = CallTexts.request(
+                        "\(method) \(uri.replacing("%", with: token)) SIP/2.0",
+                        """
+                        Via: SIP/2.0/UDP 198.51.100.66:5060;rport;branch=z9hG4bKp\(number)
+                        \(route.isEmpty ? "" : "Route: " + route.replacing("%", with: token))
+                        From: <sip:home@pbx.example>;tag=a
+                        To: <sip:home@elsewhere.example>\(toTag)
+                        Call-ID: p\(number)
+                        CSeq: 1 \(method)
+                        Contact: <sip:home@10.0.0.2:5070>
+                        Max-Forwards: 70
+                        """, method == "INVITE" ? CallTexts.sdpOutside : nil)
+                    for sent in proxy.receive(text, on: .outside, from: ProxyHarness.stranger, by: transport) {
+                        #expect(!sent.isRequest && sent.side == .outside && sent.to == ProxyHarness.stranger, "\(text)")
+                        #expect(
+                            [403, 404].contains(sent.status) || sent.status == 200 && method == "OPTIONS", "\(text)")
+                        #expect(sent.status != 404 || route.isEmpty && uri.contains("@203.0.113.1"), "\(text)")
+                        #expect(sent.status != 404 || method == "INVITE" && toTag.isEmpty)
+                        #expect(transport == .tcp || sent.bytes.count <= wire(text).count, "\(text)")
+                        #expect(sent.status != 403 || transport == .tcp)
+                    }
+                }
+            }
+        }
+        #expect(proxy.core.transactionCount <= before && proxy.core.callCount == 0 && proxy.media.open.isEmpty)
+        #expect(proxy.resolving.isEmpty && proxy.opening.isEmpty && proxy.core.phoneBindings.count == 1)
+    }
+
+    /// A registered phone reaches the PBX, a stranger nobody; neither a host of its own choosing.
+    @Test(arguments: StrangerTests.methods + ["XYZZY"], [true, false])
+    func `every method of a phone goes to the PBX or nowhere (security 27)`(method: String, isRegistered: Bool) throws {
+        let bench = PhoneBench()
+        if isRegistered { try bench.registered() }
+        try bench.registered("desk", from: PhoneBench.desk)
+        bench.proxy.settle(for: .seconds(70))
+        let evil = [
+            "sip:x@evil.example", "sip:x@192.168.0.77", "sip:x@203.0.113.77", "sip:desk@10.0.0.2:5070", "tel:+15551234",
+        ]
+        let good = ["sip:tone@pbx.example", "sip:tone@203.0.113.1", "sip:pbx.example"]
+        let routes = [
+            "", "<sip:203.0.113.1;lr>", "<sip:evil.example;lr>", "<sip:203.0.113.1;lr>, <sip:192.168.0.77;lr>",
+        ]
+        var forwarded = 0
+        for uri in evil + good {
+            for route in routes {
+                for toTag in ["", ";tag=x"] {
+                    let text = bench.request(
+                        method, uri, route: route.isEmpty ? "" : "Route: \(route)", toTag: toTag,
+                        body: method == "INVITE" ? CallTexts.sdpOutside : nil)
+                    for sent in bench.receive(text, from: PhoneBench.home) {
+                        guard sent.isRequest else {
+                            #expect(sent.side == .outside && sent.to == PhoneBench.home, "\(text)")
+                            continue
+                        }
+                        forwarded += 1
+                        #expect(sent.side == .inside && sent.to == ProxyHarness.pbx, "\(text)")
+                        #expect(!route.contains("evil") && !route.contains("192.168"), "\(text)")
+                        #expect(good.contains(uri) || uri.hasPrefix("tel:"), "\(text)")
+                        #expect(isRegistered || method == "REGISTER", "\(text)")
+                    }
+                    #expect(bench.proxy.resolving.isEmpty && bench.proxy.opening.isEmpty, "\(text)")
+                }
+            }
+        }
+        let isFirst = method != "ACK" && method != "CANCEL"
+        #expect(isFirst && (isRegistered || method == "REGISTER") ? forwarded > 0 : forwarded == 0)
     }
 
     @Test func `200,000 invented sources leave nothing behind (security 29, 31)`() throws {
@@ -130,4 +221,9 @@ import Testing
         #expect(counts.counts.count == 57)
         #expect(StatusName.text(486) == "486 Busy Here" && StatusName.text(499) == "4xx")
     }
+}
+
+extension ProxyHarness {
+    /// Lets what is under way end, without the bindings of a longer time.
+    fileprivate func settle(for duration: Duration) { advance(duration) }
 }

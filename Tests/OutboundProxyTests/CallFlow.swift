@@ -211,10 +211,11 @@ final class FlowPlayer {
         }.joined(separator: "\r\n")
     }
 
-    /// What we sent, in the RFC's terms.
+    /// What we sent, in the RFC's terms: those of its time, before RFC 5393.
     private func rfc(_ text: String) -> String {
         text.replacing(/(203\.0\.113\.1|192\.168\.0\.1):5060;rport;branch=/, with: "\(role.host):5060;branch=")
             .replacing(/Record-Route: <sip:192\.168\.0\.1:5060;lr;r2=on>\r\n/, with: "")
+            .replacing(/Max-Breadth: 60\r\n/, with: "")
             .replacing(#/<sip:192\.168\.0\.1:5060;lr;r2=on>, /#, with: "")
             .replacing(#/, <sip:192\.168\.0\.1:5060;lr;r2=on>/#, with: "")
             .replacing(/<sip:203\.0\.113\.1:5060;lr(;r2=on)?;sp=[^>]+>/, with: "<sip:\(role.host);lr>")

@@ -48,6 +48,49 @@ import Testing
         #expect(proxy.receive(other.replacing("z9hG4bKu", with: "z9hG4bKo"), on: .inside).map(\.status) == [416])
     }
 
+    @Test(arguments: ["tel:911", "tel:9-1-1;phone-context=+1", "urn:service:sos", "urn:service:sos.fire"])
+    func `without a host and a Route it goes by the sender's trunk, else by any`(uri: String) throws {
+        let trunks = ["203.0.113.10", "203.0.113.20"].map { TrunkSettings(name: "gw\($0.suffix(2))", domain: $0) }
+        let several = ProxyHarness(trunks: trunks)
+        let learned = ProxyHarness()
+        try learned.register()
+        for (proxy, from, target) in [
+            (several, "192.168.0.2", "203.0.113.10:5060"), (several, "203.0.113.20", "203.0.113.20:5060"),
+            (learned, "192.168.0.2", "203.0.113.10:5060"),
+        ] {
+            for route in ["", "Route: <sip:192.168.0.1;lr>\n"] {
+                let text = CallTexts.outboundINVITE(
+                    branch: "z9hG4bK\(from)\(route.count)", callID: "\(from)\(route.count)", uri: uri, route: route)
+                let sent = proxy.receive(text.replacing("1000@192.168.0.2>", with: "1000@\(from)>"), on: .inside)
+                #expect(sent.map(\.requestURI) == [uri] && sent.map(\.to) == [ProxyHarness.address(target)])
+            }
+        }
+    }
+
+    @Test(arguments: [PhoneSettings.Contact.path, .parameter])
+    func `a registered phone's reaches the PBX in every spelling, and no limit holds it up`(
+        mode: PhoneSettings.Contact
+    ) throws {
+        let budget = LockedBudget(callsPerSecond: 0, trunks: [])
+        let bench = PhoneBench(mode) { $0.admission = budget }
+        try bench.registered()
+        bench.proxy.core.setPressure(1)
+        #expect(bench.receive(bench.request(), from: PhoneBench.home).statuses == [503])
+        for uri in [
+            "urn:service:sos", "urn:service:sos.police", "tel:911", "tel:112;phone-context=+1", "sip:911@pbx.example",
+            "sip:911@203.0.113.1", "sip:9-1-1@elsewhere.example",
+        ] {
+            let sent = bench.receive(bench.request("INVITE", uri), from: PhoneBench.home)
+            #expect(sent.map(\.side) == [.inside] && sent.map(\.method) == [.invite], "\(uri): \(sent.map(\.start))")
+            #expect(uri.contains("203.0.113.1") || sent.map(\.requestURI) == [uri])
+        }
+        // Who is not registered calls nobody.
+        let stranger = ProxyHarness.address("198.51.100.98:40001")
+        for uri in ["urn:service:sos", "tel:911", "sip:911@pbx.example"] {
+            #expect(bench.receive(bench.request("INVITE", uri), from: stranger).isEmpty)
+        }
+    }
+
     @Test func `no limit holds it up: calls, transactions, overload, budgets`() throws {
         let budget = LockedBudget(
             callsPerSecond: 1, trunks: [("itsp", .init(calls: 0, callsPerSecond: 1, minutesPerDay: 1))])

@@ -96,6 +96,54 @@ import Testing
     }
 
     @Test(arguments: [
+        ("sip:tone@203.0.113.20;maddr=192.168.0.1", "sip:tone@203.0.113.20", Side.inside),
+        (
+            "sip:tone@203.0.113.20:5060;x=y;maddr=192.168.0.1;transport=udp;z", "sip:tone@203.0.113.20:5060;x=y;z",
+            .inside
+        ),
+        ("sip:1000@203.0.113.1;maddr=203.0.113.1;line=a", "sip:1000@192.168.0.2;line=a", .outside),
+    ])
+    func `a maddr that is ours goes, with the port and transport that it came by`(
+        uri: String, result: String, side: Side
+    ) throws {
+        let proxy = ProxyHarness(trunks: [TrunkSettings(name: "gw", domain: "203.0.113.10")])
+        let text =
+            side == .inside
+            ? CallTexts.outboundINVITE(uri: uri, route: "") : CallTexts.inboundINVITE(uri: uri)
+        let sent = try #require(proxy.receive(text, on: side).first { $0.isRequest })
+        #expect(side == .outside || sent.requestURI == result && sent.to == ProxyHarness.address("203.0.113.20:5060"))
+        #expect(!sent.requestURI.contains("maddr") && sent.requestURI.hasPrefix(String(result.prefix(16))))
+        #expect(proxy.receive(text, on: side).isEmpty, "it is a retransmission")
+        if side == .inside {
+            #expect(proxy.answer(200, to: sent).inside.statuses == [200])
+            let ack = text.replacing("INVITE", with: "ACK").replacing("z9hG4bKpbx1", with: "z9hG4bKack")
+                .replacing(/To: (.*)\n/) { "To: \($0.output.1);tag=x\n" }
+            #expect(proxy.receive(ack, on: side).map(\.requestURI) == [result])
+        }
+    }
+
+    @Test func `a port of ours that is not the default one goes with maddr`() throws {
+        let proxy = ProxyHarness { settings in
+            settings.listeners[0] = Listener(
+                id: ListenerID(0), side: .inside, transport: .udp, local: ProxyHarness.address("192.168.0.1:5070"))
+        }
+        let text = CallTexts.outboundINVITE(uri: "sip:tone@203.0.113.20:5070;maddr=192.168.0.1", route: "")
+        let sent = try #require(proxy.receive(text, on: .inside).first)
+        #expect(sent.requestURI == "sip:tone@203.0.113.20" && sent.to == ProxyHarness.address("203.0.113.20:5060"))
+    }
+
+    @Test(arguments: [
+        ("sip:tone@203.0.113.20;maddr=203.0.113.40", "203.0.113.40:5060"),
+        ("sip:tone@203.0.113.20:5070;maddr=203.0.113.40", "203.0.113.40:5070"),
+        ("sip:tone@192.168.0.1;maddr=192.168.0.77", nil), ("sip:tone@203.0.113.20;maddr=%", nil),
+    ])
+    func `another maddr stays, and is where the request goes`(uri: String, target: String?) throws {
+        let sent = proxy.receive(CallTexts.outboundINVITE(uri: uri, route: ""), on: .inside)
+        guard let target else { return #expect(sent.allSatisfy { $0.side == .inside }) }
+        #expect(sent.map(\.requestURI) == [uri] && sent.map(\.to) == [ProxyHarness.address(target)])
+    }
+
+    @Test(arguments: [
         ("tel:+18005551212", 416), ("urn:service:sos", 416), ("sip:tone@203.0.113.10;transport=tcp", 503),
         ("sips:tone@203.0.113.10", 503), ("sip:tone@203.0.113.10:0", 400), ("sip:tone@127.0.0.1", 503),
         ("sip:tone@0.0.0.0", 503), ("sip:tone@224.0.0.1", 503), ("sip:tone@203.0.113.1", 404),

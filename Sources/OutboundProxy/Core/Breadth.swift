@@ -4,7 +4,7 @@ import SIP
 /// How many branches a request may have at once, everywhere together (RFC 5393 §5).
 ///
 /// We go to one target after the other. Only one that is silent is left for the next with its branch still open, and so
-/// only a request with several targets gets a Max-Breadth of ours.
+/// only a request with several targets has its Max-Breadth divided.
 enum Breadth {
     /// What a request without one counts as, and the most that is let pass.
     static let usual: UInt8 = 60
@@ -12,9 +12,11 @@ enum Breadth {
     /// How many may be silent at once: more don't fit into the time that a transaction has.
     static let mostSilent = 8
 
-    static func incoming(_ request: Message) -> UInt8 {
-        guard let field = request.header(.maxBreadth) else { return usual }
-        guard let value = request.bytes.decimal(field.value, as: UInt64.self) else { return usual }
+    static func incoming(_ request: Message) -> UInt8 { named(request.header(.maxBreadth), in: request.bytes) }
+
+    /// What the field says, as far as that is allowed.
+    static func named(_ field: HeaderField?, in bytes: [UInt8]) -> UInt8 {
+        guard let field, let value = bytes.decimal(field.value, as: UInt64.self) else { return usual }
         return UInt8(clamping: min(value, UInt64(usual)))
     }
 }

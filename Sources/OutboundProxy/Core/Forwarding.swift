@@ -27,6 +27,8 @@ struct Forwarding {
         let nextHop: NextHop
         /// It was passed over because all its targets are down.
         var isLastResort = false
+        /// A 3xx names it, and it is another host than who was asked: credentials are not for it.
+        var isForeign = false
     }
 
     /// The Request-URI that it leaves with; nil: the one it came with.
@@ -36,6 +38,8 @@ struct Forwarding {
     var alternatives: [Alternative] = []
     /// All else has been tried.
     var isLastResort = false
+    /// It goes where a 3xx said: without credentials, which are the trunk's (security 28).
+    var isForeign = false
     var egress: Side
     /// Our Routes, to be taken off.
     var routes: RouteProcessing
@@ -48,6 +52,8 @@ struct Forwarding {
     var trunkSettings: TrunkSettings?
     /// The trunk by whose own port it leaves, where that has one (design §10: `source_port`).
     var port: String?
+    /// The hash of a request that has passed us before (RFC 3261 §16.3 step 4).
+    var spiral: UInt64?
     /// It calls for help: no limit holds it up.
     var isEmergency = false
     /// The call that an in-dialog request belongs to.

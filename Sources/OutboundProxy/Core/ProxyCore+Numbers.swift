@@ -1,14 +1,28 @@
 import NetworkTypes
 import SIP
 
-// A `tel` URI names a number and no host (RFC 3966): where it goes is ours to say (RFC 3261 §16.5).
+// A `tel` URI names a number and no host (RFC 3966), a service URN a service (RFC 5031): where it goes is ours to say
+// (RFC 3261 §16.5).
 
 extension ProxyCore {
-    /// The trunk for a number without a Route: the one that the sender's own domain names, else the only one there is.
+    /// Whether the URI names a number, or a service that is called for help.
+    func isNumber(_ uri: URI, in bytes: [UInt8]) -> Bool {
+        switch uri.scheme {
+        case .sip, .sips: false
+        case .tel: true
+        case .other: settings.emergencyNumbers.contains(uri.range, in: bytes)
+        }
+    }
+
+    /// The trunk for a number without a Route: the one that the sender's own domain names, else the only one there is. A
+    /// call for help goes by any, those that are configured first.
     func trunkOfNumber(_ message: Message) -> (name: String, settings: TrunkSettings?)? {
         let trunks = directory.summaries
         if let host = message.host(.from), let own = trunks.first(where: { $0.domain == host }) { return named(own) }
-        return trunks.count == 1 ? trunks.first.map(named) : nil
+        if trunks.count == 1 || settings.emergencyNumbers.contains(message.requestURI, in: message.bytes) {
+            return (trunks.first(where: \.isConfigured) ?? trunks.first).map(named)
+        }
+        return nil
     }
 
     private func named(_ trunk: TrunkSummary) -> (name: String, settings: TrunkSettings?) {

@@ -51,7 +51,17 @@ extension ProxyCore {
         if let address = own.address, !isAllowed(address, on: .outside) { return nil }
         // Whoever wants a route has it for every target (§16.6 step 6).
         let hop = failover.forwarding.routes.next == nil ? own : failover.forwarding.nextHop
-        return Forwarding.Alternative(uri: Array(bytes[contact.uri]), nextHop: hop)
+        let isForeign = !isHost(uri, in: bytes, ofTrunk: failover.forwarding, asked: present)
+        return Forwarding.Alternative(uri: Array(bytes[contact.uri]), nextHop: hop, isForeign: isForeign)
+    }
+}
+
+extension ProxyCore {
+    /// Whether the contact is at the host that was asked, or at the trunk's domain.
+    private func isHost(_ uri: URI, in bytes: [UInt8], ofTrunk forwarding: Forwarding, asked: [UInt8]) -> Bool {
+        let host = bytes.text(uri.host).lowercased()
+        if host == forwarding.trunkSettings?.domain { return true }
+        return URI(0..<asked.count, in: asked).map { asked.text($0.host).lowercased() == host } ?? false
     }
 }
 

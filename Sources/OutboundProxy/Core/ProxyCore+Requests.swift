@@ -15,6 +15,7 @@ extension ProxyCore {
                 return
             }
             if pressure > 0, shedsEarly(arrival) { return }
+            let arrival = withoutOwnMaddr(arrival)
             carryOut(verdict(on: arrival), arrival)
         }
     }
@@ -42,7 +43,12 @@ extension ProxyCore {
         case .answer(let status, let reason, let extra): answer(arrival, status, reason, extra)
         case .answerStranger(let status, let reason): answerStranger(arrival, status, reason)
         case .forward(let forwarding):
-            if isLooping(arrival.message) { return answer(arrival, 482, "Loop Detected", []) }
+            var forwarding = forwarding
+            switch turn(of: arrival.message) {
+            case .loop: return answer(arrival, 482, "Loop Detected", [])
+            case .spiral(let hash): forwarding.spiral = hash
+            case .first: break
+            }
             admit(arrival, forwarding)
         }
     }
@@ -81,7 +87,7 @@ extension ProxyCore {
     func reply(_ response: [UInt8], to arrival: Arrival) {
         var flow = arrival.flow
         flow.peer = replyAddress(of: arrival, isPhones: isPhone(arrival.flow))
-        send(response, on: flow)
+        send(reportsLoad(to: arrival) ? reportingLoad(in: response, at: arrival.now) : response, on: flow)
     }
 
     /// A request was refused by us: it is counted, and told unless the end of its call tells it.
@@ -101,24 +107,41 @@ extension ProxyCore {
                         label: label))))
     }
 
-    /// RFC 3261 §16.3 step 4: a Via of ours whose branch holds the hash of this very request.
-    private func isLooping(_ message: Message) -> Bool {
-        var suffix: [UInt8]?
+    /// Whether a request has passed us before (RFC 3261 §16.3 step 4).
+    private enum Turn {
+        case first
+        /// It has, as another one; this is its hash now.
+        case spiral(UInt64)
+        case loop
+    }
+
+    /// A loop has a Via of ours whose branch holds the hash of this very request. Where topology is hidden the Vias of
+    /// earlier turns are gone: then a spiral that comes round once more while it is under way is one, too (RFC 5393 §4).
+    private func turn(of message: Message) -> Turn {
+        var known: (hash: UInt64, suffix: [UInt8])?
         for range in message.values(.via) {
             guard let via = Via(range, in: message.bytes), identities.isOurs(via, in: message.bytes),
                 let branch = via.branch
             else { continue }
-            let hash = suffix ?? Self.loopSuffix(transactions.loopHash(of: message))
-            suffix = hash
-            if message.bytes[branch].suffix(hash.count).elementsEqual(hash) { return true }
+            let own = known ?? Self.loopSuffix(transactions.loopHash(of: message))
+            known = own
+            if message.bytes[branch].suffix(own.suffix.count).elementsEqual(own.suffix) { return .loop }
         }
-        return false
+        guard let hash = known?.hash else { return .first }
+        return spirals.contains(hash) ? .loop : .spiral(hash)
     }
 
-    private static func loopSuffix(_ hash: UInt64) -> [UInt8] {
+    private static func loopSuffix(_ hash: UInt64) -> (hash: UInt64, suffix: [UInt8]) {
         var suffix = [UInt8(ascii: "-")]
         suffix.appendHexadecimal(hash)
-        return suffix
+        return (hash, suffix)
+    }
+
+    /// The request is done: the same may come again.
+    func endSpiral(of server: ServerTransaction) {
+        guard let hash = server.spiral else { return }
+        server.spiral = nil
+        spirals.remove(hash)
     }
 
     // MARK: ACK and CANCEL
@@ -131,6 +154,7 @@ extension ProxyCore {
         } else if let tag = message.toTag, isOwnTag(tag, of: message) {
             return
         }
+        let arrival = withoutOwnMaddr(arrival)
         guard message.defect == nil, message.isInDialog, case .forward(let forwarding) = verdict(on: arrival) else {
             counters.droppedStray += 1
             return
@@ -196,6 +220,8 @@ extension ProxyCore {
         let hiding = forwarding.trunkSettings?.hiding ?? HidingSettings()
         if hiding.isOn, arrival.side != forwarding.egress { server.hiding = hiding }
         server.place = place
+        server.reportsLoad = LoadReport.isWanted(by: message)
+        if let spiral = forwarding.spiral, spirals.insert(spiral).inserted { server.spiral = spiral }
         transactions.add(server)
         keepSweeping(from: arrival.now)
         schedule(server)

@@ -21,6 +21,7 @@ extension ProxyCore {
             client.silence = nil
             if !health.isWell, let target = target(of: client.flow) { health.trust(target) }
         }
+        if client.asksForLoad { noteLoad(response, of: client, at: now) }
         // 100 may be all that comes before a 503.
         if response.status > 100, response.status != 503 { noteAlive(client.flow, at: now) }
         let action = client.receiveResponse(status: response.status, at: now)
@@ -168,11 +169,13 @@ extension ProxyCore {
 
     /// Sends a response of the transaction, keeps it for retransmissions, and lets go of what is no longer needed.
     private func deliver(_ bytes: [UInt8], status: Int, of server: ServerTransaction, at now: Instant) {
+        let bytes = server.reportsLoad ? reportingLoad(in: bytes, at: now) : bytes
         send(bytes, on: server.replyFlow)
         // A 2xx to INVITE is repeated by who sent it, never by us.
         server.lastResponse = server.method == .invite && (200..<300).contains(status) ? nil : bytes
         schedule(server)
         guard status >= 200 else { return }
+        endSpiral(of: server)
         // What never became a call of ours, or has its own place.
         if server.place != nil { giveBack(&server.place, isChallenged: status == 401 || status == 407, at: now) }
         server.best = nil
@@ -192,6 +195,7 @@ extension ProxyCore {
     }
 
     func removeTopVia(of response: Message, _ edits: inout MessageEdits) {
+        LoadReport.removeBelowTop(of: response, edits: &edits)
         guard let field = response.header(.via) else { return }
         let top = response.topVia.range
         if top == field.value {

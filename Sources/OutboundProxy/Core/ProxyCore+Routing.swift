@@ -24,7 +24,7 @@ extension ProxyCore {
         if settings.phones != nil, let verdict = toPhone(arrival, routes, uri, known?.call) { return verdict }
         if routes.next == nil, identities.isOurs(uri, in: bytes) { return toOurselves(arrival, routes, uri) }
         if arrival.message.maxForwards == 0 { return .refuse(483, "Too Many Hops") }
-        let isNumber = uri.scheme == .tel
+        let isNumber = isNumber(uri, in: bytes)
         let trunk =
             known.map { (name: $0.call.trunk, settings: directory.trunks.named($0.call.trunk)) }
             ?? (isNumber ? trunkOfNumber(arrival.message) : nil) ?? outboundTrunk(of: arrival.message, next: uri)
@@ -117,11 +117,11 @@ extension ProxyCore {
         return toInside(targets, arrival, routes, trunk: trunk.name, settings: trunk.settings, known: nil)
     }
 
-    /// A stranger is not relayed. A question to ourselves, and a request for nobody that we know, are answered at most
-    /// once a second; whatever else it sends is dropped.
+    /// A stranger is not relayed. A question to ourselves, and a call to nobody that we know, are answered at most once a
+    /// second: an ITSP may call from an address that nobody has told us. Whatever else it sends is dropped.
     private func fromStranger(_ arrival: Arrival, _ uri: URI) -> Verdict {
         let message = arrival.message
-        guard message.defect == nil, message.method != .ack,
+        guard message.defect == nil, message.method == .options || message.method == .invite && !message.isInDialog,
             identities.side(of: uri, in: message.bytes, as: .outside) == .outside,
             uri.parameters.first(ContactMapping.parameter, in: message.bytes) == nil,
             contacts.token(in: uri, message.bytes) == nil, !message.has(.route),

@@ -15,11 +15,15 @@ extension ProxyCore {
         guard listener.isAnnounced, request.arrival.listener.isAnnounced else {
             return stuck(request, .unreachable("Advertised Name Does Not Resolve"), at: now)
         }
+        if isHeldBack(request, on: flow, at: now) {
+            return stuck(request, .unreachable("Next Hop Is Overloaded"), at: now)
+        }
         let message = request.arrival.message
         let branch = transactions.newBranch(loop: transactions.loopHash(of: message))
         if message.method == .invite || message.isInDialog { relate(request, to: flow) }
         var rewriter = RequestRewriter(request: request, out: listener, branch: branch, peer: flow.peer)
         rewriter.crossing = crossing(of: request, by: listener, at: now)
+        rewriter.asksForLoad = listener.side == .outside && request.forwarding.trunkSettings?.asksForLoad ?? false
         rewriter.outerCallID = outerCallID(rewriter.crossing?.settings ?? HidingSettings())
         if let server = request.server, server.failover != nil {
             rewriter.breadth = shareOfBreadth(in: server)
@@ -41,13 +45,15 @@ extension ProxyCore {
         send(bytes, on: flow)
         guard let server = request.server else { return }
         server.contacts = rewriter.sentContacts
-        add(branch, bytes, on: flow, listener.transport, to: server, breadth: rewriter.breadth ?? 0, at: now)
+        add(
+            branch, bytes, on: flow, listener.transport, to: server, breadth: rewriter.breadth ?? 0,
+            asksForLoad: rewriter.asksForLoad, at: now)
     }
 
     /// The branch of a request that has just been sent.
     private func add(
         _ branch: [UInt8], _ bytes: [UInt8], on flow: Flow, _ transport: TransportProtocol,
-        to server: ServerTransaction, breadth: UInt8, at now: Instant
+        to server: ServerTransaction, breadth: UInt8, asksForLoad: Bool, at now: Instant
     ) {
         let failover = server.failover
         let client = ClientTransaction(
@@ -55,6 +61,7 @@ extension ProxyCore {
             purpose: .branch(of: server), request: bytes, isReliable: transport.isReliable, timers: settings.timers,
             now: now, end: failover?.deadline ?? .distantFuture)
         client.breadth = breadth
+        client.asksForLoad = asksForLoad
         if server.method == .invite { client.timerC = now + settings.timerC }
         // Only a stream's server may be silent while it works on another request (RFC 4320 §4.1).
         if let failover, failover.hasNext, !transport.isReliable || server.method == .invite {

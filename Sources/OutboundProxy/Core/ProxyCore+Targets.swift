@@ -160,6 +160,7 @@ extension ProxyCore {
         failover.forwarding.uri = next.uri
         failover.forwarding.nextHop = next.nextHop
         failover.forwarding.isLastResort = next.isLastResort
+        failover.forwarding.isForeign = next.isForeign
         follow(pending(server, failover), at: now)
         return true
     }

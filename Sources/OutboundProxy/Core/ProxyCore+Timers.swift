@@ -10,15 +10,17 @@ extension ProxyCore {
         case .none: break
         case .sendTrying:
             if let request = server.request {
-                let bytes = LocalResponse.build(
+                let trying = LocalResponse.build(
                     100, "Trying", to: request, from: server.flow.peer, tag: nil, callID: server.outerCallID,
                     delay: now - server.receivedAt)
+                let bytes = server.reportsLoad ? reportingLoad(in: trying, at: now) : trying
                 server.lastResponse = bytes
                 send(bytes, on: server.replyFlow)
             }
         case .retransmitResponse: resend(server)
         case .timedOut, .terminated:
             transactions.remove(server)
+            endSpiral(of: server)
             server.branches = []
             server.failover = nil
             server.lastResponse = nil

@@ -22,6 +22,9 @@ public final class ProxyCore {
     var directory: Directory
     var locations = LocationTable()
     var health = TargetHealth()
+    var throttles = Throttles()
+    /// The requests under way that had passed us before, by their hash: of few is it heard that they come again.
+    var spirals: Set<UInt64> = []
     var challenges = ChallengeMemory()
     /// Requests that wait for a connection.
     var openings: [Flow: [ServerTransaction]] = [:]
@@ -150,6 +153,7 @@ public final class ProxyCore {
         directory.sweep(at: now)
         locations.sweep(at: now)
         health.sweep(at: now)
+        throttles.sweep(at: now)
         challenges.sweep(at: now)
         bans.sweep(at: now)
         refusedINVITEs.forget(at: now)
@@ -163,7 +167,9 @@ public final class ProxyCore {
             outputs.append(.shrunk)
         }
         isSweeping = false
-        if !timers.isEmpty || !directory.isEmpty || transactions.count > 0 || shrinksLeft > 0 || !bans.isEmpty {
+        if !timers.isEmpty || !directory.isEmpty || transactions.count > 0 || shrinksLeft > 0 || !bans.isEmpty
+            || !throttles.isEmpty
+        {
             keepSweeping(from: now)
         }
     }

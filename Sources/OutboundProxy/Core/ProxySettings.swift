@@ -105,6 +105,8 @@ public struct TrunkSettings: Hashable, Sendable {
     public var redirects = RedirectMode.pass
     /// What its media has to be like.
     public var srtp = SRTPPolicy.auto
+    /// Whether it is asked for its load, and gets less when it says so (RFC 7339).
+    public var asksForLoad = false
     /// How often each of its targets is asked whether it is alive; nil: never.
     public var qualify: Duration?
     /// What it gets to know of the inside.

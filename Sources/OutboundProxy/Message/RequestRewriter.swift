@@ -13,8 +13,10 @@ struct RequestRewriter {
     var crossing: Crossing?
     /// The Call-ID that the outside knows for another dialog; nil where it is the same.
     var outerCallID: (ArraySlice<UInt8>) -> [UInt8]? = { _ in nil }
-    /// The Max-Breadth to send (RFC 5393 §5.3.3); nil leaves it, but not above the most that is allowed.
+    /// The Max-Breadth to send (RFC 5393 §5.3.3); nil is the request's own, but not above the most that is allowed.
     var breadth: UInt8?
+    /// Whether the next hop is asked for its load (RFC 7339 §5.1).
+    var asksForLoad = false
     /// The inside Contacts that were replaced.
     private(set) var sentContacts: [ServerTransaction.SentContact] = []
 
@@ -46,6 +48,7 @@ struct RequestRewriter {
             sentContacts = contacts.announce(phoneOf: request.arrival, as: out, mode, edits: &edits, top: top)
         }
         nameTrunk(&edits)
+        if forwarding.isForeign { removeCredentials(&edits) }
         crossing?.apply(to: message, as: out, edits: &edits, outerCallID: outerCallID)
         BodyEdit.replace(with: body, in: message, isStream: out.transport.isReliable, edits: &edits)
         return edits.applied(to: message.bytes)
@@ -107,6 +110,9 @@ struct RequestRewriter {
             for field in message.headers where field.name == .via { edits.remove(field.line) }
         } else {
             ViaSource.record(request.arrival.flow.peer, in: message, edits: &edits)
+            if LoadReport.mayBeNamed(in: message.topVia.parameters.range, of: message.bytes) {
+                LoadReport.remove(from: message.topVia, in: message.bytes, edits: &edits)
+            }
         }
         // What the closure needs, so that it does not keep all of this.
         let (out, branch) = (out, branch)
@@ -117,6 +123,7 @@ struct RequestRewriter {
             text.append(contentsOf: out.hostPort)
             text.append(contentsOf: ";rport;branch=".utf8)
             text.append(contentsOf: branch)
+            if asksForLoad { text.append(contentsOf: LoadReport.question) }
             text.append(contentsOf: "\r\n".utf8)
         }
     }
@@ -190,7 +197,8 @@ struct RequestRewriter {
         }
     }
 
-    /// Max-Forwards, one less, or 70 (§16.6 step 3), and Max-Breadth (RFC 5393 §5.3.3), found in one look at the fields.
+    /// Max-Forwards, one less, or 70 (§16.6 step 3), and Max-Breadth, or 60 (RFC 5393 §5.3.3), found in one look at the
+    /// fields.
     private func countHop(_ edits: inout MessageEdits) {
         var forwards: HeaderField?
         var breadths: HeaderField?
@@ -202,21 +210,36 @@ struct RequestRewriter {
             default: break
             }
         }
+        let value = breadth ?? Breadth.named(breadths, in: message.bytes)
+        if let breadths { edits.replace(breadths.value) { $0.appendDecimal(value) } }
+        let isNamed = breadths != nil
         if let forwards, let hops = message.maxForwards {
-            edits.replace(forwards.value) { $0.appendDecimal(hops > 0 ? hops - 1 : 0) }
-        } else {
-            edits.insert(at: top) { $0.append(contentsOf: "Max-Forwards: 70\r\n".utf8) }
-        }
-        guard breadth != nil || breadths != nil else { return }
-        let value = breadth ?? Breadth.incoming(message)
-        if let breadths {
-            edits.replace(breadths.value) { $0.appendDecimal(value) }
+            edits.replace(forwards.value) { text in
+                text.appendDecimal(hops > 0 ? hops - 1 : 0)
+                // Without a splice of its own: every request passes here.
+                if !isNamed { Self.addBreadth(value, to: &text) }
+            }
         } else {
             edits.insert(at: top) { text in
-                text.append(contentsOf: "Max-Breadth: ".utf8)
-                text.appendDecimal(value)
+                text.append(contentsOf: "Max-Forwards: 70".utf8)
+                if !isNamed { Self.addBreadth(value, to: &text) }
                 text.append(contentsOf: "\r\n".utf8)
             }
+        }
+    }
+
+    /// The field, behind the value of another one.
+    private static func addBreadth(_ breadth: UInt8, to text: inout [UInt8]) {
+        // Nearly always; a number that is written costs an allocation.
+        guard breadth != Breadth.usual else { return text.append(contentsOf: "\r\nMax-Breadth: 60".utf8) }
+        text.append(contentsOf: "\r\nMax-Breadth: ".utf8)
+        text.appendDecimal(breadth)
+    }
+
+    /// They were made for another host (security 28).
+    private func removeCredentials(_ edits: inout MessageEdits) {
+        for field in message.headers where field.name == .authorization || field.name == .proxyAuthorization {
+            edits.remove(field.line)
         }
     }
 

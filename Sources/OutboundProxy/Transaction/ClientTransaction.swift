@@ -36,6 +36,8 @@ final class ClientTransaction {
     var silence: Instant?
     /// The Max-Breadth that it was sent with (RFC 5393 §5.3), where its request has several targets.
     var breadth: UInt8 = 0
+    /// Whether it has asked its target for its load (RFC 7339).
+    var asksForLoad = false
     /// The branch has its final response, or never will.
     var isDone = false
     /// Any response has come.

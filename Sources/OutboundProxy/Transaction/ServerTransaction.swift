@@ -48,6 +48,10 @@ final class ServerTransaction {
     var outerCallID: [UInt8]?
     /// What responses get back; a 2xx to INVITE may come again after ``request`` has gone.
     var senderFields: SenderFields?
+    /// The hash of a request that had passed us before.
+    var spiral: UInt64?
+    /// Whether its sender wants to know our load (RFC 7339).
+    var reportsLoad = false
     /// The trunk that the request goes to or comes from.
     var trunk: String
     /// The place in the budgets of the call that it begins, until there is a call.

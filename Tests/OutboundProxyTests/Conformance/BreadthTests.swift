@@ -15,6 +15,25 @@ import Testing
         #expect(breadth(proxy.receive(text, on: .inside).first) == ["7"])
     }
 
+    @Test(arguments: [Side.inside, .outside], ["Max-Forwards: 70", "max-forwards : 70 ", nil])
+    func `without one, the only target gets 60, in a field of its own`(side: Side, forwards: String?) throws {
+        try proxy.register()
+        let text = side == .inside ? CallTexts.outboundINVITE() : CallTexts.inboundINVITE(uri: "sip:1000@203.0.113.1")
+        let request = text.replacing(/Max-Forwards: \d+\n/, with: forwards.map { $0 + "\n" } ?? "")
+        let sent = try #require(proxy.receive(request, on: side).first { $0.isRequest })
+        #expect(breadth(sent) == ["60"])
+        #expect(sent.values(.maxForwards) == [forwards == nil ? "70" : "69"])
+    }
+
+    @Test func `a request in a dialog has one, too: it may be forked as well`() throws {
+        let call = try proxy.callOut()
+        var pbx = call.pbx
+        for method in ["INFO", "BYE"] {
+            let extra = method == "INFO" ? "Info-Package: x" : ""
+            #expect(breadth(proxy.receive(pbx.request(method, extra: extra), on: .inside).first) == ["60"])
+        }
+    }
+
     @Test(arguments: ["61", "100000", "99999999999999999999999", "many"])
     func `more than 60, and what is no number, becomes 60`(value: String) throws {
         let text = CallTexts.outboundINVITE(extra: "Max-Breadth: \(value)")

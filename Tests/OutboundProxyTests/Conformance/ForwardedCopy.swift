@@ -44,14 +44,22 @@ struct ForwardedCopy {
         return original.bytes[original.body] == copy.bytes[copy.body] ? [] : ["the body differs"]
     }
 
-    /// The copy's fields without those that we put in: our Via, our Record-Routes, Max-Forwards where there was none.
+    /// The copy's fields without those that we put in: our Via, our Record-Routes, Max-Forwards and Max-Breadth where
+    /// there was none.
     private var inherited: [HeaderField] {
         var fields = copy.headers
         if let via = fields.firstIndex(where: { $0.name == .via }) { fields.remove(at: via) }
         fields.removeAll { $0.name == .recordRoute && isOurs(copy.bytes, $0) }
         if !original.has(.maxForwards) { fields.removeAll { $0.name == .maxForwards } }
+        if !original.has(.maxBreadth), let added = fields.firstIndex(where: { isUsualBreadth($0) }) {
+            fields.remove(at: added)
+        }
         fields.removeAll { $0.name == .sallyportTrunk }
         return fields
+    }
+
+    private func isUsualBreadth(_ field: HeaderField) -> Bool {
+        field.name == .maxBreadth && copy.bytes.decimal(field.value, as: UInt8.self) == Breadth.usual
     }
 
     private func isOurs(_ bytes: [UInt8], _ field: HeaderField) -> Bool {

@@ -32,5 +32,6 @@ enum Requirements {
     static let all: [(rfc: Int, requirements: [Requirement])] = [
         (3261, proxy + responses + transactions + transport), (3263, locating), (3581, rport), (3327, path),
         (5393, amplification), (5626, outbound), (6026, corrections),
+        (7339, overload),
     ]
 }

@@ -1,4 +1,4 @@
-// RFC 3263, 3581, 3327, 5393, 5626 and 6026.
+// RFC 3263, 3581, 3327, 5393, 5626, 6026 and 7339.
 
 extension Requirements {
     private static let table = "does in every state what the RFC says of every event"
@@ -88,7 +88,8 @@ extension Requirements {
             "without one, several targets share 60"),
         Requirement(
             "5.3.3", "also where a request has one target",
-            open: "without one it counts as 60 for the next proxy, and no octet is spent on what can't fork"),
+            "without one, the only target gets 60, in a field of its own",
+            "a request in a dialog has one, too: it may be forked as well"),
         Requirement(
             "5.3.3", "at most 60, and a single one", "more than 60, and what is no number, becomes 60",
             "a second one goes"),
@@ -99,6 +100,46 @@ extension Requirements {
         Requirement("5.3.3", "too little for any branch is 440", "Max-Breadth 0 allows no branch: 440"),
         Requirement("5.3.3", "not less each hop", "a request with one target keeps its Max-Breadth, undiminished"),
         Requirement("5.3.3.1", "what a branch had is used again", "what a branch that has ended had is used again"),
+    ]
+
+    static let overload: [Requirement] = [
+        Requirement(
+            "5.1", "a client asks with oc and its algorithms", "a trunk is asked only where that is configured"),
+        Requirement(
+            "5.1", "a server names the algorithm, and oc=0 where it is well",
+            "who asks is told our load in every response, ours or not"),
+        Requirement(
+            "5.2", "oc, oc-validity and oc-seq, in responses alone, and in 100 as in others",
+            "who asks is told our load in every response, ours or not"),
+        Requirement(
+            "5.1", "who does not ask is told nothing", "who does not ask, or for another algorithm, is not told",
+            "a stranger is not told, whatever it asks"),
+        Requirement(
+            "5.4", "parameters below the topmost Via are taken off",
+            "a neighbour's parameters go no further, either way"
+        ),
+        Requirement(
+            "5.4", "an older oc-seq changes nothing, and what has run out is forgotten",
+            "a report that comes late does not undo a later one",
+            "without oc-validity it holds for 500 ms, with 0 it is over"),
+        Requirement(
+            "5.5", "not more is sent than the server wants",
+            "that percentage of new calls is refused, for as long as it holds",
+            "the next host of the trunk gets what the first does not want"),
+        Requirement("5.6", "nothing is passed on", "a neighbour's parameters go no further, either way"),
+        Requirement("5.7", "oc-validity=0 ends it", "without oc-validity it holds for 500 ms, with 0 it is over"),
+        Requirement(
+            "5.9", "who does not answer gets a request now and then, while another target has the others",
+            "half open: one request per interval sees whether it is back, the interval doubles"),
+        Requirement(
+            "5.9", "also where there is no other target",
+            open: "a single target is tried whatever is known about it: its PBX must get through as soon as it is back"),
+        Requirement(
+            "5.10.1", "calls for help and what belongs to a dialog go first",
+            "calls for help and what is in a dialog go on, and so does another trunk"),
+        Requirement(
+            "5.10.2", "who does not take part is refused without Retry-After",
+            open: "with it: a PBX that registers would else try again at once, or never"),
     ]
 
     static let outbound: [Requirement] = [

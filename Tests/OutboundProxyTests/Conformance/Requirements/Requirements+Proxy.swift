@@ -59,7 +59,8 @@ extension Requirements {
             "a UA that takes us for a strict router: the last Route is where it wants to go"),
         Requirement(
             "16.4", "maddr of ours, and the port and transport it came by: maddr goes",
-            open: "a Request-URI that names us by maddr is taken as the host that it names, which is the same here"),
+            "a maddr that is ours goes, with the port and transport that it came by",
+            "another maddr stays, and is where the request goes"),
         Requirement(
             "16.4", "a first Route that is ours is taken off",
             "all consecutive Routes of ours go, with or without lr (finding 1)"),
