@@ -38,11 +38,12 @@ let package = Package(
         .target(name: "SDP", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "RTP", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "DNS", dependencies: ["NetworkTypes"], swiftSettings: pure),
+        .target(name: "SRTP", dependencies: ["NetworkTypes", "COpenSSL", "CSRTP"], swiftSettings: strict),
         .target(name: "TLS", dependencies: ["COpenSSL", "NetworkTypes"], swiftSettings: strict),
 
         // Policy: decisions without I/O.
         .target(name: "OutboundProxy", dependencies: ["NetworkTypes", "SIP"], swiftSettings: pure),
-        .target(name: "MediaRelay", dependencies: ["NetworkTypes", "SDP", "RTP"], swiftSettings: pure),
+        .target(name: "MediaRelay", dependencies: ["NetworkTypes", "SDP", "RTP", "SRTP"], swiftSettings: pure),
 
         // The outside world.
         .target(name: "Reactor", dependencies: ["CEvent", "CShims", "NetworkTypes"], swiftSettings: strict),
@@ -59,7 +60,8 @@ let package = Package(
         .executableTarget(
             name: "sallyport",
             dependencies: [
-                "NetworkTypes", "SIP", "DNS", "TLS", "OutboundProxy", "MediaRelay", "Reactor", "Resolver", "Config",
+                "NetworkTypes", "SIP", "DNS", "SRTP", "TLS", "OutboundProxy", "MediaRelay", "Reactor", "Resolver",
+                "Config",
                 "Admin",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -79,6 +81,9 @@ let package = Package(
             name: "RelayBench",
             dependencies: ["CAllocationCounter", "CShims", "MediaRelay", "NetworkTypes"],
             path: "Bench/RelayBench",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "SRTPBench", dependencies: ["CAllocationCounter", "NetworkTypes", "SRTP"], path: "Bench/SRTPBench",
             swiftSettings: strict),
         .executableTarget(
             name: "ParserBench", dependencies: ["CAllocationCounter", "SIP"], path: "Bench/ParserBench",
@@ -104,14 +109,17 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "SDPTests", dependencies: ["SDP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "RTPTests", dependencies: ["RTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "TLSTests", dependencies: ["TLS", "COpenSSL", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "SRTPTests", dependencies: ["SRTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "TLSTests", dependencies: ["TLS", "COpenSSL", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "OutboundProxyTests",
             dependencies: ["OutboundProxy", "SIP", "TLS", "NetworkTypes", "Reactor", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "MediaRelayTests",
-            dependencies: ["CAllocationCounter", "MediaRelay", "SDP", "RTP", "NetworkTypes", "TestSupport"],
+            dependencies: ["CAllocationCounter", "MediaRelay", "SDP", "RTP", "SRTP", "NetworkTypes", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "ReactorTests", dependencies: ["Reactor", "NetworkTypes", "TestSupport"], swiftSettings: strict),
@@ -146,8 +154,8 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "NetworkTypes", "CShims", "COpenSSL", "MediaRelay", "Reactor", "Config", "Admin", "TestSupport",
-                "TLS", "sallyport", "sallyport-bench", .product(name: "Logging", package: "swift-log"),
+                "NetworkTypes", "CShims", "COpenSSL", "MediaRelay", "SDP", "SRTP", "TLS", "Reactor", "Config", "Admin",
+                "TestSupport", "sallyport", "sallyport-bench", .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EndToEnd", swiftSettings: strict),
     ]

@@ -33,34 +33,38 @@ struct RelayLoad {
     }
 
     /// Relays `count` packets, every other one from the other leg; how many were forwarded.
-    mutating func relay(_ count: Int, from start: Int) -> Int {
+    func relay(_ count: Int, from start: Int) -> Int {
         var forwarded = 0
+        let channels = channels
+        var packet = packet
+        var slot = packet.mutableSpan
         for index in start..<start + count {
             let number = (index / 2) % Self.sessions
             let sequence = index / channels.count
-            packet[2] = UInt8(truncatingIfNeeded: sequence >> 8)
-            packet[3] = UInt8(truncatingIfNeeded: sequence)
-            let source = address(index % 2 == 0 ? phone : trunk, 20_000 + 2 * number)
+            slot[2] = UInt8(truncatingIfNeeded: sequence >> 8)
+            slot[3] = UInt8(truncatingIfNeeded: sequence)
+            let source = Self.address(index % 2 == 0 ? phone : trunk, 20_000 + 2 * number)
             let now = Instant(nanoseconds: Int64(index) * 20_000)
-            let verdict = channels[2 * number + index % 2].receive(packet.span, from: source, at: now)
+            let verdict = channels[2 * number + index % 2].receive(&slot, length: 172, from: source, at: now)
             if case .forward = verdict { forwarded += 1 }
         }
         return forwarded
     }
 
-    private func address(_ host: UInt32, _ port: Int) -> SocketAddress {
+    private static func address(_ host: UInt32, _ port: Int) -> SocketAddress {
         SocketAddress(IPAddress(v4: host), UInt16(truncatingIfNeeded: port))
     }
 
     private func remote(_ host: UInt32, _ number: Int) -> LegRemote {
-        LegRemote(generation: 1, rtp: address(host, 20_000 + 2 * number), rtcp: address(host, 20_001 + 2 * number))
+        LegRemote(
+            generation: 1, rtp: Self.address(host, 20_000 + 2 * number), rtcp: Self.address(host, 20_001 + 2 * number))
     }
 
     private func sockets(_ host: UInt32, _ number: Int) -> LegSockets {
         let port = 10_000 + 2 * number
         let descriptor = Int32(truncatingIfNeeded: host & 0xff) * 100_000 + Int32(2 * number)
         return LegSockets(
-            rtp: RelaySocket(descriptor: descriptor, local: address(host, port)),
-            rtcp: RelaySocket(descriptor: descriptor + 1, local: address(host, port + 1)))
+            rtp: RelaySocket(descriptor: descriptor, local: Self.address(host, port)),
+            rtcp: RelaySocket(descriptor: descriptor + 1, local: Self.address(host, port + 1)))
     }
 }

@@ -6,7 +6,7 @@ import CShims
 
 func measure() {
     let packets = 2_000_000
-    var load = RelayLoad()
+    let load = RelayLoad()
     _ = load.relay(100_000, from: 0)
     let allocations = CAllocationCounter_count()
     let started = CShims_monotonic_nanoseconds()

@@ -8,6 +8,8 @@ public struct RemotePhonesConfiguration: Hashable, Sendable {
     /// An inside address that only their requests come from.
     public var inside: IPAddress?
     public var contact = ContactMode.path
+    /// Whether their media is SRTP.
+    public var srtp = SRTPPolicy.auto
 
     /// How the PBX's requests find a phone's flow.
     public enum ContactMode: String, Hashable, Sendable, CaseIterable {

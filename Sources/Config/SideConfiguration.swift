@@ -24,6 +24,8 @@ public struct InsideConfiguration: Hashable, Sendable {
     public var listen: [ListenerConfiguration]
     /// Who may call out. Empty until ``Configuration/validate(on:isTaken:)`` fills in the subnets of the addresses.
     public var networks: [IPNetwork]
+    /// Whether the media of the PBX is SRTP.
+    public var srtp = SRTPPolicy.off
 
     public init(
         addresses: [IPAddress], listen: [ListenerConfiguration] = ListenerConfiguration.defaults,

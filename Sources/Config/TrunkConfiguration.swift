@@ -33,6 +33,8 @@ public struct TrunkConfiguration: Hashable, Sendable {
     public var minutesPerDay: Int?
     /// What becomes of its 3xx.
     public var redirects = RedirectMode.pass
+    /// Whether its media is SRTP.
+    public var srtp = SRTPPolicy.auto
     /// Whether it is asked for its load, and heeded (RFC 7339).
     public var hasOverloadControl = false
     /// How often we ask it whether it is there; nil: never.

@@ -36,6 +36,11 @@ enum Value {
         throw .expected("one of \(T.allCases.map(\.rawValue).joined(separator: ", "))", text)
     }
 
+    /// `off`, or `no`; `auto`, `optional` or `required`.
+    static func srtp(_ text: String) throws(ValueError) -> SRTPPolicy {
+        ["no", "false"].contains(text.lowercased()) ? .off : try word(text)
+    }
+
     /// An address that a socket of ours can be bound to.
     static func ownAddress(_ text: String) throws(ValueError) -> IPAddress {
         guard let ip = IPAddress(text) else { throw .expected("an IP address", text) }

@@ -13,7 +13,7 @@ extension YAMLReader {
         }
         setListeners(&inside.listen, from: entries["listen"])
         setList(&inside.networks, from: entries["networks"], atLeast: 1, Value.network)
-        expect(entries["srtp"], ["off", "no"], notBuilt: ["auto", "optional", "required"])
+        set(&inside.srtp, from: entries["srtp"], Value.srtp)
         return inside
     }
 
@@ -71,12 +71,13 @@ extension YAMLReader {
     }
 
     mutating func remotePhones(_ phones: inout RemotePhonesConfiguration, from entry: Entry) {
-        let keys = KnownKeys(["enabled", "domains", "inside", "contact"], notBuilt: ["srtp", "keying"])
+        let keys = KnownKeys(["enabled", "domains", "inside", "contact", "srtp"], notBuilt: ["keying"])
         guard let entries = entries(of: entry, keys: keys) else { return }
         set(&phones.isEnabled, from: entries["enabled"], Value.boolean)
         setList(&phones.domains, from: entries["domains"], atLeast: 1, Value.domain)
         set(&phones.inside, from: entries["inside"], Value.ownAddress)
         set(&phones.contact, from: entries["contact"], Value.word)
+        set(&phones.srtp, from: entries["srtp"], Value.srtp)
     }
 
     mutating func limits(_ limits: inout LimitsConfiguration, from entry: Entry) {

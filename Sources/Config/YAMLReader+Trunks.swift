@@ -58,7 +58,7 @@ extension YAMLReader {
         set(&trunk.maxCalls, from: entries["max_calls"], Value.limit)
         set(&trunk.callsPerSecond, from: entries["calls_per_second"], Value.limit)
         set(&trunk.minutesPerDay, from: entries["minutes_per_day"], Value.limit)
-        expectDefaults(entries)
+        set(&trunk.srtp, from: entries["srtp"], Value.srtp)
         return trunk.name.isEmpty || trunk.domain.isEmpty ? nil : trunk
     }
 
@@ -67,10 +67,5 @@ extension YAMLReader {
         set(&trunk.hideCallID, from: entries["hide_call_id"], Value.callIDHiding)
         set(&trunk.fromDomain, from: entries["from_domain"]) { text throws(ValueError) in try Value.domain(text) }
         set(&trunk.identity, from: entries["identity"], Value.word)
-    }
-
-    /// The keys of which one value is built: naming it is right and changes nothing.
-    private mutating func expectDefaults(_ entries: [String: Entry]) {
-        expect(entries["srtp"], ["off", "no"], notBuilt: ["auto", "optional", "required"])
     }
 }

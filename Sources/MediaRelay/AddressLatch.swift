@@ -56,11 +56,14 @@ extension AddressLatch {
         return isBelievedBeside(source, at: now) ? 2 * SourceClass.provisional.rawValue - 1 : nil
     }
 
-    /// Decides about a packet that isn't from the locked source.
-    func admit(_ source: SocketAddress, at now: Instant) -> Admission {
+    /// Decides about a packet that isn't from the locked source. The first stranger that a key has proved to be the peer
+    /// is latched, where strangers are tolerated at all.
+    func admit(_ source: SocketAddress, isAuthentic: Bool = false, at now: Instant) -> Admission {
         guard let reason = current?.classify(source) else { return besides(source, at: now) }
         guard mayPass(source, reason) else { return besides(source, at: now) }
-        if reason == .provisional { return besides(source, at: now) == .accepted ? .accepted : .provisional }
+        if reason == .provisional, !isAuthentic {
+            return besides(source, at: now) == .accepted ? .accepted : .provisional
+        }
         if self.source == source { return .accepted }
         self.source = source
         sourceClass = reason

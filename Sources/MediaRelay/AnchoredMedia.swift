@@ -1,4 +1,5 @@
 import NetworkTypes
+import SDP
 
 /// Our sockets for one media description of a session: a callee's leg that all forks share, and a caller's leg of each
 /// fork. INVITEs fork on the way to the callee, so the callees' leg is the shared one whichever end made the offer.
@@ -13,10 +14,14 @@ final class AnchoredMedia {
         var remotes = PerEnd<LegRemote>()
         /// The generations that the worker has prepared and not committed.
         var prepared = PerEnd<UInt32>()
+        /// What was agreed on with the two peers about profiles and keys.
+        var faces = PerEnd<LegFace>()
         /// Whether the last exchange put the stream on hold.
         var isHeld = false
         /// Whether the answer refused the stream.
         var isRejected = false
+
+        func isSecure(facing end: LegEnd) -> Bool { remotes[end].map { $0.security != .plain } ?? false }
 
         var isCommitted: Bool { remotes.caller != nil && remotes.callee != nil && !isRejected }
     }
@@ -43,6 +48,11 @@ final class AnchoredMedia {
     }
 
     func index(of fork: UInt32) -> Int? { branches.firstIndex { $0.fork == fork } }
+
+    /// Our RTP address on the leg that faces `end`, of a branch or of the first.
+    func local(facing end: LegEnd, _ branch: Branch? = nil) -> SocketAddress {
+        end == .callee ? shared.rtp.local : (branch ?? branches[0]).own.rtp.local
+    }
 }
 
 /// Something that each end of a session may have.

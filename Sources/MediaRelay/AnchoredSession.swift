@@ -25,6 +25,9 @@ final class AnchoredSession {
     var confirmedFork: UInt32?
     /// The silence that the worker was last told to watch for.
     var watched: Duration?
+    var ownKeys = OwnKeys()
+    /// The types of media that were secure on a leg of the confirmed dialog.
+    private var secureTypes = PerEnd<Set<String>>()
     private var lastGeneration: UInt32 = 0
     private var nextStream: UInt16 = 0
 
@@ -53,6 +56,28 @@ final class AnchoredSession {
     }
 
     func media(at index: Int) -> AnchoredMedia? { media.indices.contains(index) ? media[index] : nil }
+
+    /// Whether a stream was secure on the leg that faces `end`, now or before.
+    func wasSecure(
+        _ type: @autoclosure () -> String, at index: Int, facing end: LegEnd, _ fork: UInt32
+    ) -> Bool {
+        if let media = media(at: index), let place = media.index(of: fork),
+            media.branches[place].isSecure(facing: end), media.kind.type == type()
+        {
+            return true
+        }
+        return secureTypes[end]?.contains(type()) ?? false
+    }
+
+    /// Notes what is secure in the confirmed dialog.
+    func noteSecurity() {
+        guard confirmedFork != nil else { return }
+        for media in media.compactMap({ $0 }) {
+            for end in LegEnd.allCases where media.branches[0].isSecure(facing: end) {
+                secureTypes[end] = (secureTypes[end] ?? []).union([media.kind.type])
+            }
+        }
+    }
 
     /// Removes every mention of a stream.
     func forget(_ closed: AnchoredMedia) {

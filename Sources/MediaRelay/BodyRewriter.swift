@@ -2,13 +2,13 @@ import NetworkTypes
 import SDP
 
 /// Writes a received body anew for the other end: our address, our ports, and none of the attributes that belong to the
-/// leg it came from. All other lines leave as they came.
+/// leg it came from; our profile and our keys take their place. All other lines leave as they came.
 ///
 /// An `a=rtcp` of our own is never needed: our RTCP port is always the next one.
 struct BodyRewriter {
     let address: IPAddress
-    /// The port for each media description, 0 for those that are refused.
-    let ports: [UInt16]
+    /// What each media description says.
+    let lines: [LegLine]
 
     func rewrite(_ description: SessionDescription) throws(MediaRefusal) -> [UInt8] {
         var writer = SDPWriter(description)
@@ -18,14 +18,42 @@ struct BodyRewriter {
             case .connection(let data):
                 let isHold = data.address == .unspecified
                 writer.replace(data.range, with: isHold ? .unspecified(address.family) : address)
-            case .media(let index): writer.replace(description.media[index].portRange, with: port(index))
-            case .attribute(let attribute): writer.remove(attribute.line)
+            case .media(let index):
+                writer.insert(crypto(index - 1), at: description.media[max(0, index - 1)].end)
+                write(description.media[index], line(index), to: &writer)
+            case .attribute(let attribute):
+                if attribute.name == .rtcpFeedback, keepsFeedback(attribute.media, description) { continue }
+                writer.remove(attribute.line)
             }
+        }
+        if let last = description.media.indices.last {
+            writer.insert(crypto(last), at: description.media[last].end)
         }
         let body = writer.finish()
         guard body.count <= SessionDescription.maximumLength else { throw .tooLarge }
         return body
     }
 
-    private func port(_ index: Int) -> UInt16 { ports.indices.contains(index) ? ports[index] : 0 }
+    private func write(_ media: MediaDescription, _ line: LegLine, to writer: inout SDPWriter) {
+        writer.replace(media.portRange, with: line.port)
+        guard let profile = line.face.profile, profile != media.profile else { return }
+        writer.replace(media.transportRange, with: profile)
+    }
+
+    private func line(_ index: Int) -> LegLine { lines.indices.contains(index) ? lines[index] : LegLine(port: 0) }
+
+    private func crypto(_ index: Int) -> [CryptoAttribute] { line(index).port == 0 ? [] : line(index).face.crypto }
+
+    /// Whether `a=rtcp-fb` is for the receiver as well: all but where its profile has lost feedback on the way.
+    private func keepsFeedback(_ media: Int?, _ description: SessionDescription) -> Bool {
+        guard let media, description.media[media].profile?.hasFeedback == true else { return true }
+        return line(media).face.profile?.hasFeedback ?? true
+    }
+}
+
+/// What one media description of a body says that leaves: the port, 0 for a stream that is refused, and the profile and
+/// keys; without a profile the one that it came with.
+struct LegLine {
+    var port: UInt16
+    var face = LegFace()
 }

@@ -1,4 +1,5 @@
 import NetworkTypes
+import SDP
 
 /// One offer/answer exchange of a session (RFC 3264), from its offer until a later one has made it history.
 struct Exchange {
@@ -10,6 +11,11 @@ struct Exchange {
         var isProposed = false
         /// What it says about the offerer.
         var remote: LegRemote?
+        /// The profile that the offerer offered, and the line with its keys that is taken up.
+        var profile: RTPProfile?
+        var crypto: CryptoAttribute?
+        /// What the offer says on the other leg.
+        var face = LegFace()
         var isHeld = false
         /// What was committed before, for the case that the exchange fails after a provisional answer.
         var previous: AnchoredMedia.Branch?

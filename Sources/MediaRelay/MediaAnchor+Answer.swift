@@ -10,6 +10,8 @@ extension MediaAnchor {
         let media: AnchoredMedia
         let remote: LegRemote
         let isHeld: Bool
+        /// What was agreed on with the answerer.
+        let face: LegFace
     }
 
     /// The answer to an exchange crosses; the result is the body that leaves. On refusal nothing has changed.
@@ -35,12 +37,10 @@ extension MediaAnchor {
         let accepted: [Accepted]
         let written: [UInt8]
         do {
-            accepted = try read(description, answering: exchange, from: end, sender, legs)
+            accepted = try read(description, answering: exchange, from: end, sender, legs, fork, in: session)
             for line in accepted { try reserve(fork, of: line.media, in: session, legs, &reservation) }
-            var ports = [UInt16](repeating: 0, count: description.media.count)
-            for line in accepted { ports[line.index] = port(line.media, facing: end.opposite, fork, reservation) }
-            written = try BodyRewriter(address: advertised(legs[end.opposite]), ports: ports).rewrite(
-                description)
+            let lines = lines(of: description, accepted, answering: exchange, fork, reservation, in: session)
+            written = try BodyRewriter(address: advertised(legs[end.opposite]), lines: lines).rewrite(description)
         } catch {
             abandon(reservation)
             throw error
@@ -59,18 +59,45 @@ extension MediaAnchor {
         return exchange.isEarly && end == .callee && fork != confirmed ? nil : confirmed
     }
 
+    /// What the answer says on the offerer's leg; a refused stream keeps the profile that it was offered with.
+    private func lines(
+        of description: SessionDescription, _ accepted: [Accepted], answering exchange: Exchange, _ fork: UInt32,
+        _ reservation: Reservation, in session: AnchoredSession
+    ) -> [LegLine] {
+        var lines = description.media.indices.map {
+            LegLine(port: 0, face: LegFace(profile: exchange[media: $0]?.profile))
+        }
+        for answer in accepted {
+            guard let line = exchange[media: answer.index] else { continue }
+            let branch = reservation.branch(fork, of: answer.media)
+            lines[answer.index] = LegLine(
+                port: port(answer.media, facing: exchange.offerer, fork, reservation),
+                face: answerFace(line, exchange.offerer, branch, in: session))
+        }
+        return lines
+    }
+
     /// The streams that an answer accepts.
     private func read(
         _ description: SessionDescription, answering exchange: Exchange, from end: LegEnd, _ sender: MediaPeer,
-        _ legs: Legs
+        _ legs: Legs, _ fork: UInt32, in session: AnchoredSession
     ) throws(MediaRefusal) -> [Accepted] {
         var accepted: [Accepted] = []
         for (index, media) in description.media.enumerated() {
             let read = try reader.read(media, from: sender, legs[end].local.family, isAnswer: true)
-            guard let remote = read.remote, let line = exchange[media: index], let stream = line.media else { continue }
-            guard stream.kind.isOpaque == (media.transport == .datagram) else { throw .notAcceptable(.otherMedia) }
+            guard var remote = read.remote, let line = exchange[media: index], let stream = line.media else { continue }
+            guard stream.kind.isOpaque == media.isOpaque else { throw .notAcceptable(.otherMedia) }
+            let wasSecure = session.wasSecure(stream.kind.type, at: index, facing: end, fork)
+            let policy = SecurityPolicy(peer: sender, wasSecure: wasSecure)
+            var face = LegFace(profile: line.face.profile)
+            if let (own, keys) = try policy.keys(from: media, answering: line.face) {
+                remote.security = .srtp(keys)
+                face.crypto = [own]
+            }
+            if !remote.hasFeedback { face.profile?.hasFeedback = false }
             accepted.append(
-                Accepted(index: index, media: stream, remote: remote, isHeld: read.isHeld || line.isHeld))
+                Accepted(
+                    index: index, media: stream, remote: remote, isHeld: read.isHeld || line.isHeld, face: face))
         }
         return accepted
     }
@@ -85,19 +112,25 @@ extension MediaAnchor {
         if !isRepeated { session.exchanges[index].answered.append(fork) }
         let exchange = session.exchanges[index]
         let generation = isRepeated ? session.newGeneration() : exchange.generation
-        for line in accepted { commit(line, exchange, fork, generation, isRepeated: isRepeated) }
+        for line in accepted { commit(line, exchange, fork, generation, isRepeated: isRepeated, in: session) }
         if isFirst { install(exchange, in: session) }
         refuse(exchange, but: accepted, fork, in: session)
+        session.noteSecurity()
         updateWatch(session)
     }
 
     /// Prepares what the offer could not, and lets it all take over. What is in use already is not said again.
     private func commit(
-        _ line: Accepted, _ exchange: Exchange, _ fork: UInt32, _ generation: UInt32, isRepeated: Bool
+        _ line: Accepted, _ exchange: Exchange, _ fork: UInt32, _ generation: UInt32, isRepeated: Bool,
+        in session: AnchoredSession
     ) {
-        guard let place = line.media.index(of: fork), let offered = exchange[media: line.index]?.remote else { return }
+        guard let place = line.media.index(of: fork), let offer = exchange[media: line.index],
+            let offered = remote(of: offer, exchange.offerer, line.media, line.media.branches[place], in: session)
+        else { return }
         let end = exchange.offerer.opposite
         var branch = line.media.branches[place]
+        branch.faces[exchange.offerer] = answerFace(offer, exchange.offerer, branch, in: session)
+        branch.faces[end] = line.face
         var isChanged = branch.prepared[exchange.offerer] == generation
         if !isChanged, !offered.isEquivalent(to: branch.remotes[exchange.offerer]) {
             emit(.prepare(stream: branch.stream, leg: exchange.offerer, remote: offered.of(generation)))
@@ -187,6 +220,7 @@ extension MediaAnchor {
         }
         if isChanged { emit(.commit(stream: previous.stream, generation: generation)) }
         media.branches[place].remotes = previous.remotes
+        media.branches[place].faces = previous.faces
         media.branches[place].isHeld = previous.isHeld
         media.branches[place].isRejected = previous.isRejected
     }

@@ -20,11 +20,12 @@ extension MediaAnchor {
         }
         try makeRoom(in: session)
         let legs = try legs(for: description, in: session, from: end, sender: sender, receiver: receiver)
-        let lines = try lines(of: description, from: sender, legs[end].local.family)
+        let lines = try lines(
+            of: description, from: sender, legs[end].local.family, in: session, end, session.confirmedFork ?? fork)
         let offer = Exchange(
             id: exchange, offerer: end, generation: session.newGeneration(), fork: session.confirmedFork ?? fork,
             isEarly: session.confirmedFork == nil, lines: lines)
-        return try accept(offer, description, in: session, legs)
+        return try accept(offer, description, in: session, legs, receiver)
     }
 
     static func parse(_ body: ArraySlice<UInt8>) throws(MediaRefusal) -> SessionDescription {
@@ -44,13 +45,20 @@ extension MediaAnchor {
     }
 
     private func lines(
-        of description: SessionDescription, from sender: MediaPeer, _ family: IPAddress.Family
+        of description: SessionDescription, from sender: MediaPeer, _ family: IPAddress.Family,
+        in session: AnchoredSession, _ end: LegEnd, _ fork: UInt32
     ) throws(MediaRefusal) -> [Exchange.Line] {
         var lines: [Exchange.Line] = []
         lines.reserveCapacity(description.media.count)
-        for media in description.media {
+        for (index, media) in description.media.enumerated() {
             let read = try reader.read(media, from: sender, family, isAnswer: false)
-            lines.append(Exchange.Line(remote: read.remote, isHeld: read.isHeld))
+            var line = Exchange.Line(remote: read.remote, isHeld: read.isHeld)
+            line.profile = media.profile
+            if read.remote != nil {
+                let wasSecure = session.wasSecure(description.type(of: media), at: index, facing: end, fork)
+                line.crypto = try SecurityPolicy(peer: sender, wasSecure: wasSecure).choose(from: media)
+            }
+            lines.append(line)
         }
         if description.media.contains(where: { $0.port != 0 }), !lines.contains(where: { $0.remote != nil }) {
             throw .notAcceptable(.noRelayableMedia)
@@ -60,23 +68,27 @@ extension MediaAnchor {
 
     /// Finds or takes the ports, writes the body, and then tells the worker.
     private func accept(
-        _ offer: Exchange, _ description: SessionDescription, in session: AnchoredSession, _ legs: Legs
+        _ offer: Exchange, _ description: SessionDescription, in session: AnchoredSession, _ legs: Legs,
+        _ receiver: MediaPeer
     ) throws(MediaRefusal) -> [UInt8] {
         var offer = offer
         var reservation = Reservation()
         let body: [UInt8]
         do {
             try assign(&offer, description, in: session, legs, &reservation)
-            let ports = offer.lines.map { port($0.media, facing: offer.offerer.opposite, offer.fork, reservation) }
-            body = try BodyRewriter(address: advertised(legs[offer.offerer.opposite]), ports: ports)
-                .rewrite(description)
+            chooseFaces(&offer, description, in: session, receiver, reservation)
+            let end = offer.offerer.opposite
+            let lines = offer.lines.map {
+                LegLine(port: port($0.media, facing: end, offer.fork, reservation), face: $0.face)
+            }
+            body = try BodyRewriter(address: advertised(legs[end]), lines: lines).rewrite(description)
         } catch {
             abandon(reservation)
             throw error
         }
         session.legs = legs
         open(reservation)
-        prepare(offer)
+        prepare(offer, in: session)
         session.exchanges.append(offer)
         return body
     }
@@ -87,9 +99,7 @@ extension MediaAnchor {
         _ reservation: inout Reservation
     ) throws(MediaRefusal) {
         for (index, media) in description.media.enumerated() where offer.lines[index].remote != nil {
-            let kind = AnchoredMedia.Kind(
-                type: String(decoding: description.bytes[media.type].map(\.lowercased), as: UTF8.self),
-                isOpaque: media.transport == .datagram)
+            let kind = AnchoredMedia.Kind(type: description.type(of: media), isOpaque: media.isOpaque)
             if let current = session.media(at: index), current.kind == kind {
                 if offer.offerer == .callee {
                     try reserve(offer.fork, of: current, in: session, legs, &reservation)
@@ -105,16 +115,65 @@ extension MediaAnchor {
 
     /// Prepares what has changed about the offerer. An offer that repeats what is in use says nothing new, but for a peer
     /// behind NAT, which may be found somewhere else from now on.
-    private func prepare(_ offer: Exchange) {
+    private func prepare(_ offer: Exchange, in session: AnchoredSession) {
         for line in offer.lines {
-            guard let media = line.media, let remote = line.remote else { continue }
+            guard let media = line.media else { continue }
             for (place, branch) in media.branches.enumerated() {
-                guard offer.offerer == .caller || branch.fork == offer.fork else { continue }
+                guard offer.offerer == .caller || branch.fork == offer.fork,
+                    let remote = remote(of: line, offer.offerer, media, branch, in: session)
+                else { continue }
                 if remote.isEquivalent(to: branch.remotes[offer.offerer]), !remote.acceptsAnySource { continue }
                 emit(.prepare(stream: branch.stream, leg: offer.offerer, remote: remote.of(offer.generation)))
                 media.branches[place].prepared[offer.offerer] = offer.generation
             }
         }
+    }
+
+    /// What the offer says about profiles and keys on its receiver's leg. A peer that comes with a key other than before
+    /// gets a new one as well, since whoever it is now may know nothing of what was sent with the old one.
+    private func chooseFaces(
+        _ offer: inout Exchange, _ description: SessionDescription, in session: AnchoredSession, _ receiver: MediaPeer,
+        _ reservation: Reservation
+    ) {
+        let end = offer.offerer.opposite
+        for (index, line) in offer.lines.enumerated() {
+            guard let media = line.media, description.media[index].profile != nil else { continue }
+            let branch = reservation.branch(offer.fork, of: media)
+            if case .srtp(let keys)? = branch?.remotes[offer.offerer]?.security, let crypto = line.crypto,
+                keys.inbound != crypto.keys
+            {
+                session.ownKeys.forget(media.local(facing: offer.offerer, branch))
+            }
+            let wasSecure = session.wasSecure(media.kind.type, at: index, facing: end, offer.fork)
+            offer.lines[index].face = SecurityPolicy(peer: receiver, wasSecure: wasSecure).face(
+                offering: description.media[index], before: branch?.faces[end]
+            ) { session.ownKeys.key(on: media.local(facing: end, branch), $0) }
+        }
+    }
+
+    /// What an offer says of the offerer, on one branch: each has its own leg towards a caller, and keys of ours there.
+    func remote(
+        of line: Exchange.Line, _ offerer: LegEnd, _ media: AnchoredMedia, _ branch: AnchoredMedia.Branch,
+        in session: AnchoredSession
+    ) -> LegRemote? {
+        guard var remote = line.remote else { return nil }
+        if let crypto = line.crypto {
+            let own = session.ownKeys.key(on: media.local(facing: offerer, branch), crypto.keys.suite)
+            remote.security = .srtp(LegKeys(inbound: crypto.keys, outbound: own))
+        }
+        return remote
+    }
+
+    /// What the answer to an offer says on the offerer's leg: its profile, and our key under the tag that was taken up.
+    func answerFace(
+        _ line: Exchange.Line, _ offerer: LegEnd, _ branch: AnchoredMedia.Branch?, in session: AnchoredSession
+    ) -> LegFace {
+        var face = LegFace(profile: line.profile)
+        if let crypto = line.crypto, let media = line.media {
+            let own = session.ownKeys.key(on: media.local(facing: offerer, branch), crypto.keys.suite)
+            face.crypto = [CryptoAttribute(tag: crypto.tag, keys: own)]
+        }
+        return face
     }
 
     /// The port that the body for `end` names; 0 for a stream that is refused.
@@ -131,11 +190,33 @@ extension MediaAnchor {
     ) throws(MediaRefusal) -> [UInt8] {
         guard let legs = session.legs else { throw .notAcceptable(.unexpectedAnswer) }
         let fork = session.confirmedFork ?? fork ?? exchange?.fork ?? 0
-        let ports = description.media.indices.map { index -> UInt16 in
-            guard description.media[index].isRelayable else { return 0 }
-            let media = exchange.map { $0[media: index]?.media } ?? session.media(at: index)
-            return port(media, facing: end.opposite, fork, Reservation())
+        let lines = description.media.indices.map { index -> LegLine in
+            let line = exchange?[media: index]
+            guard description.media[index].isRelayable else {
+                return LegLine(port: 0, face: LegFace(profile: exchange?.offerer == end ? nil : line?.profile))
+            }
+            let media = exchange == nil ? session.media(at: index) : line?.media
+            return LegLine(
+                port: port(media, facing: end.opposite, fork, Reservation()),
+                face: face(line, of: exchange, media, from: end, fork, in: session))
         }
-        return try BodyRewriter(address: advertised(legs[end.opposite]), ports: ports).rewrite(description)
+        return try BodyRewriter(address: advertised(legs[end.opposite]), lines: lines).rewrite(description)
+    }
+
+    /// What a body that has crossed before says: of the exchange if it is known, else what was agreed on last.
+    private func face(
+        _ line: Exchange.Line?, of exchange: Exchange?, _ media: AnchoredMedia?, from end: LegEnd, _ fork: UInt32,
+        in session: AnchoredSession
+    ) -> LegFace {
+        let branch = media.flatMap { media in media.index(of: fork).map { media.branches[$0] } }
+        guard let exchange, let line else { return branch?.faces[end.opposite] ?? LegFace() }
+        return exchange.offerer == end ? line.face : answerFace(line, exchange.offerer, branch, in: session)
+    }
+}
+
+extension SessionDescription {
+    /// The type of a media description, in lower case.
+    func type(of media: MediaDescription) -> String {
+        String(decoding: bytes[media.type].map(\.lowercased), as: UTF8.self)
     }
 }

@@ -60,8 +60,9 @@ extension MediaAnchor {
     public func confirm(_ id: RelaySessionID, fork: UInt32) {
         guard let session = sessions[id], session.confirmedFork == nil else { return }
         session.confirmedFork = fork
-        for media in session.allMedia { keep(fork, of: media) }
+        for media in session.allMedia { keep(fork, of: media, in: session) }
         for media in session.media.compactMap({ $0 }) where media.branches[0].isRejected { retire(media, of: session) }
+        session.noteSecurity()
         updateWatch(session)
     }
 
@@ -73,10 +74,11 @@ extension MediaAnchor {
     }
 
     /// Leaves `media` with the branch of one fork. One that has not been heard of inherits the first.
-    private func keep(_ fork: UInt32, of media: AnchoredMedia) {
+    private func keep(_ fork: UInt32, of media: AnchoredMedia, in session: AnchoredSession) {
         let kept = media.index(of: fork) ?? 0
         for (index, branch) in media.branches.enumerated() where index != kept {
             emit(.close(stream: branch.stream))
+            session.ownKeys.forget(branch.own.rtp.local)
             ports.release(branch.own)
         }
         media.branches = [media.branches[kept]]
@@ -85,7 +87,11 @@ extension MediaAnchor {
 
     /// Closes a stream and forgets it.
     func retire(_ media: AnchoredMedia, of session: AnchoredSession) {
-        for branch in media.branches { emit(.close(stream: branch.stream)) }
+        for branch in media.branches {
+            emit(.close(stream: branch.stream))
+            session.ownKeys.forget(branch.own.rtp.local)
+        }
+        session.ownKeys.forget(media.shared.rtp.local)
         release(media)
         session.forget(media)
     }

@@ -13,21 +13,41 @@ public final class MediaChannel {
 // MARK: Packets
 
 extension MediaChannel {
-    /// Decides about one datagram that the socket received from `source`.
+    /// Decides about one datagram that the socket received from `source`: the first `length` octets of `slot`, which is
+    /// changed in place where a leg is secure, and needs room for ``SRTPContext/maximumOverhead`` octets more then.
     ///
     /// The time is that of the batch. Nothing here changes which channels exist, so a driver may work through a batch
     /// without looking at the core's effects.
-    public func receive(_ packet: Span<UInt8>, from source: SocketAddress, at now: Instant) -> RelayVerdict {
-        receive(packet, from: source, at: now, joints: 0)
+    public func receive(
+        _ slot: inout MutableSpan<UInt8>, length: Int, from source: SocketAddress, at now: Instant
+    ) -> RelayVerdict {
+        guard length <= slot.count else { return .drop(.malformed) }
+        return receive(&slot, length: length, from: source, at: now, joints: 0)
     }
 
-    func receive(_ packet: Span<UInt8>, from source: SocketAddress, at now: Instant, joints: Int) -> RelayVerdict {
-        if paths.count == 1 { return paths[0].relay(packet, from: source, at: now, joints: joints) }
+    func receive(
+        _ slot: inout MutableSpan<UInt8>, length: Int, from source: SocketAddress, at now: Instant, joints: Int
+    ) -> RelayVerdict {
+        if paths.count == 1 { return paths[0].relay(&slot, length, from: source, at: now, joints: joints) }
         guard let path = bestPath(for: source, at: now) else {
             paths.first?.countForeign()
             return .drop(.source)
         }
-        return path.relay(packet, from: source, at: now, joints: joints)
+        let verdict = path.relay(&slot, length, from: source, at: now, joints: joints)
+        guard verdict == .drop(.authentication) else { return verdict }
+        return relayBesides(path, &slot, length, from: source, at: now, joints: joints)
+    }
+
+    /// Forks whose media comes from one address are told apart by their keys.
+    private func relayBesides(
+        _ tried: RelayPath, _ slot: inout MutableSpan<UInt8>, _ length: Int, from source: SocketAddress,
+        at now: Instant, joints: Int
+    ) -> RelayVerdict {
+        for path in paths where path !== tried && path.isSecured && path.rank(of: source, at: now) != nil {
+            let verdict = path.relay(&slot, length, from: source, at: now, joints: joints)
+            if verdict != .drop(.authentication) { return verdict }
+        }
+        return .drop(.authentication)
     }
 
     /// Counts a packet that came here but that the kernel did not take when it was sent on.

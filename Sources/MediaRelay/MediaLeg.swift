@@ -5,6 +5,7 @@ import NetworkTypes
 final class MediaLeg {
     let rtp: MediaChannel
     let rtcp: MediaChannel
+    let contexts = LegContexts()
 
     init(_ sockets: LegSockets) {
         rtp = MediaChannel(sockets.rtp)

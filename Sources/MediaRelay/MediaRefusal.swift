@@ -15,8 +15,10 @@ public enum MediaRefusal: Error, Hashable, Sendable {
     case forbiddenAddress(IPAddress, ForbiddenTarget)
 
     public enum Reason: Hashable, Sendable {
-        /// RTP/SAVP and other secured transports.
+        /// A secured transport where policy has none, or with keys that can't be used.
         case secureMedia
+        /// No keys where policy, or the dialog so far, asks for them.
+        case missingKeys
         /// No stream has a transport that can be relayed.
         case noRelayableMedia
         /// We have no media address of that family on that side.
@@ -66,7 +68,8 @@ extension MediaRefusal: CustomStringConvertible {
 extension MediaRefusal.Reason: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .secureMedia: "Secured media is not relayed yet"
+        case .secureMedia: "Secured media without usable keys, or where there may be none (srtp)"
+        case .missingKeys: "Media without keys where SRTP is required"
         case .noRelayableMedia: "No media stream that can be relayed"
         case .noAddress(let side, let family): "No \(family == .v4 ? "IPv4" : "IPv6") media address \(side)"
         case .otherFamily: "Media addresses of two families"

@@ -66,6 +66,10 @@ public struct LegRemote: Hashable, Sendable {
     public var acceptsAnySource: Bool
     /// Whether our packets keep going to the signalled address whatever source was latched (a trunk without `nat`).
     public var isDestinationFixed: Bool
+    /// How packets are secured, both ways.
+    public var security = LegSecurity.plain
+    /// Whether the peer speaks RTCP feedback (RFC 4585).
+    public var hasFeedback = false
 
     public init(
         generation: UInt32, rtp: SocketAddress?, rtcp: SocketAddress?, networks: [IPNetwork] = [],
@@ -149,6 +153,10 @@ public struct RelayCounters: Hashable, Sendable {
     public var droppedMalformed: UInt64 = 0
     /// Packets for a leg whose peer takes none (no address yet, hold).
     public var droppedNoDestination: UInt64 = 0
+    /// Packets on a secure leg that no key of its peer makes authentic, replays included.
+    public var droppedAuthentication: UInt64 = 0
+    /// Packets that SRTP can't carry on: most are late copies, whose number was used already.
+    public var droppedProtection: UInt64 = 0
     /// Packets that the socket refused.
     public var droppedSend: UInt64 = 0
     /// Packets of a source that was believed only provisionally; at most 5 a stream are relayed (CVE-2025-53399).

@@ -1,5 +1,6 @@
 import NetworkTypes
 import RTP
+import SRTP
 
 /// One direction of one channel: from the socket of one leg to the peer of the other leg.
 ///
@@ -20,6 +21,9 @@ final class RelayPath {
     /// Told when the latch changes, since the opposite paths send to what this one has learned.
     weak var stream: RelayStream?
     private let budget: ProvisionalBudget
+    private let receiver: LegReceiver
+    /// Whether packets go through the receiver before anything else. A copy of what it says, for plain legs to read.
+    var isSecured = false
 
     private let latch = AddressLatch()
     /// Where RTP or opaque datagrams go, and where RTCP goes.
@@ -33,14 +37,17 @@ final class RelayPath {
     private var droppedSource: UInt64 = 0
     private var droppedMalformed: UInt64 = 0
     private var droppedNoDestination: UInt64 = 0
+    private var droppedAuthentication: UInt64 = 0
+    private var droppedProtection: UInt64 = 0
     private var droppedSend: UInt64 = 0
     private var provisional: UInt64 = 0
     /// When the last packet came that was well-formed and from the peer.
     private(set) var lastValid: Instant?
 
-    init(_ content: Content, budget: ProvisionalBudget) {
+    init(_ content: Content, budget: ProvisionalBudget, receiver: LegReceiver) {
         self.content = content
         self.budget = budget
+        self.receiver = receiver
     }
 }
 
@@ -51,24 +58,50 @@ extension RelayPath {
     /// but legs that lead to each other in a circle end here.
     static let maximumJoints = 2
 
-    /// Decides about one datagram that came from `source`.
+    /// Decides about one datagram that came from `source`: the first `length` octets of `slot`.
     ///
     /// Budget: no allocation, no lock, no look-up but where the source is new. `RelayBench` and `RelayCostTests` watch.
-    func relay(_ packet: Span<UInt8>, from source: SocketAddress, at now: Instant, joints: Int) -> RelayVerdict {
+    func relay(
+        _ slot: inout MutableSpan<UInt8>, _ length: Int, from source: SocketAddress, at now: Instant, joints: Int
+    ) -> RelayVerdict {
+        if isSecured { return relaySecured(&slot, length, from: source, at: now, joints: joints) }
+        return relayPlain(&slot, length, from: source, at: now, joints: joints)
+    }
+
+    /// Nothing is done with a packet before its tag is verified, but to look whether its source could be the peer at all.
+    private func relaySecured(
+        _ slot: inout MutableSpan<UInt8>, _ length: Int, from source: SocketAddress, at now: Instant, joints: Int
+    ) -> RelayVerdict {
+        let kind = Self.kind(slot.span, length)
+        guard kind == .rtp || kind == .rtcp else { return dropMalformed() }
+        guard latch.isLocked(to: source) || latch.rank(of: source, at: now) != nil else {
+            droppedSource &+= 1
+            return .drop(.source)
+        }
+        guard let plain = receiver.open(&slot, length: length, isControl: kind == .rtcp, at: now) else {
+            droppedAuthentication &+= 1
+            return .drop(.authentication)
+        }
+        return relayPlain(&slot, plain, from: source, at: now, joints: joints)
+    }
+
+    private func relayPlain(
+        _ slot: inout MutableSpan<UInt8>, _ length: Int, from source: SocketAddress, at now: Instant, joints: Int
+    ) -> RelayVerdict {
         switch content {
-        case .rtp: relayMedia(packet, from: source, at: now, joints: joints)
-        case .rtcp: relayControl(packet, from: source, at: now, joints: joints)
-        case .opaque: relayOpaque(packet, from: source, at: now, joints: joints)
+        case .rtp: relayMedia(&slot, length, from: source, at: now, joints: joints)
+        case .rtcp: relayControl(&slot, length, from: source, at: now, joints: joints)
+        case .opaque: relayOpaque(&slot, length, from: source, at: now, joints: joints)
         }
     }
 
     private func relayMedia(
-        _ packet: Span<UInt8>, from source: SocketAddress, at now: Instant, joints: Int
+        _ slot: inout MutableSpan<UInt8>, _ length: Int, from source: SocketAddress, at now: Instant, joints: Int
     ) -> RelayVerdict {
-        guard PacketKind(packet) == .rtp else {
-            return relayControl(packet, from: source, at: now, joints: joints)
+        guard Self.kind(slot.span, length) == .rtp else {
+            return relayControl(&slot, length, from: source, at: now, joints: joints)
         }
-        guard let header = RTPHeader(packet) else { return dropMalformed() }
+        guard let header = Self.header(slot.span, length) else { return dropMalformed() }
         if latch.isLocked(to: source) {
             lastValid = now
             sequence.receive(header, at: now)
@@ -80,28 +113,49 @@ extension RelayPath {
             }
         }
         packets &+= 1
-        bytes &+= UInt64(truncatingIfNeeded: packet.count)
-        return send(packet, media, at: now, joints: joints)
+        bytes &+= UInt64(truncatingIfNeeded: length)
+        return send(&slot, length, media, isControl: false, at: now, joints: joints)
     }
 
     private func relayControl(
-        _ packet: Span<UInt8>, from source: SocketAddress, at now: Instant, joints: Int
+        _ slot: inout MutableSpan<UInt8>, _ length: Int, from source: SocketAddress, at now: Instant, joints: Int
     ) -> RelayVerdict {
-        guard RTCPHeader(packet) != nil else { return dropMalformed() }
+        guard Self.isControl(slot.span, length) else { return dropMalformed() }
         guard isFromPeer(source, at: now) else { return .drop(.source) }
         controlPackets &+= 1
-        bytes &+= UInt64(truncatingIfNeeded: packet.count)
-        return send(packet, control, at: now, joints: joints)
+        bytes &+= UInt64(truncatingIfNeeded: length)
+        guard control.dropsFeedback else {
+            return send(&slot, length, control, isControl: true, at: now, joints: joints)
+        }
+        let rest = RTCPFeedback.remove(from: &slot, length: length)
+        guard rest > 0 else {
+            droppedNoDestination &+= 1
+            return .drop(.noDestination)
+        }
+        return send(&slot, rest, control, isControl: true, at: now, joints: joints)
     }
 
     private func relayOpaque(
-        _ packet: Span<UInt8>, from source: SocketAddress, at now: Instant, joints: Int
+        _ slot: inout MutableSpan<UInt8>, _ length: Int, from source: SocketAddress, at now: Instant, joints: Int
     ) -> RelayVerdict {
-        guard packet.count > 0 else { return dropMalformed() }
+        guard length > 0 else { return dropMalformed() }
         guard isFromPeer(source, at: now) else { return .drop(.source) }
         packets &+= 1
-        bytes &+= UInt64(truncatingIfNeeded: packet.count)
-        return send(packet, media, at: now, joints: joints)
+        bytes &+= UInt64(truncatingIfNeeded: length)
+        return send(&slot, length, media, isControl: false, at: now, joints: joints)
+    }
+
+    // Functions of their own, so that no view of the slot outlives them.
+    private static func kind(_ slot: Span<UInt8>, _ length: Int) -> PacketKind {
+        PacketKind(slot.extracting(first: length))
+    }
+
+    private static func header(_ slot: Span<UInt8>, _ length: Int) -> RTPHeader? {
+        RTPHeader(slot.extracting(first: length))
+    }
+
+    private static func isControl(_ slot: Span<UInt8>, _ length: Int) -> Bool {
+        RTCPHeader(slot.extracting(first: length)) != nil
     }
 
     private func isFromPeer(_ source: SocketAddress, at now: Instant) -> Bool {
@@ -114,7 +168,7 @@ extension RelayPath {
 
     /// The slow path: a source that is not the locked one.
     private func admit(_ source: SocketAddress, at now: Instant) -> AddressLatch.Admission {
-        let admission = latch.admit(source, at: now)
+        let admission = latch.admit(source, isAuthentic: receiver.isSecure, at: now)
         switch admission {
         case .accepted: lastValid = now
         case .latched:
@@ -136,19 +190,39 @@ extension RelayPath {
         return .drop(.malformed)
     }
 
-    private func send(_ packet: Span<UInt8>, _ output: RelayOutput, at now: Instant, joints: Int) -> RelayVerdict {
+    private func send(
+        _ slot: inout MutableSpan<UInt8>, _ length: Int, _ output: RelayOutput, isControl: Bool, at now: Instant,
+        joints: Int
+    ) -> RelayVerdict {
         guard output.isOpen else {
             droppedNoDestination &+= 1
             return .drop(.noDestination)
+        }
+        var length = length
+        if let protector = output.protector {
+            guard let protected = protect(&slot, length, protector, isControl: isControl) else {
+                droppedProtection &+= 1
+                return .drop(.protection)
+            }
+            length = protected
         }
         if let joined = output.joined, !joined.isClosed {
             guard joints < Self.maximumJoints else {
                 droppedNoDestination &+= 1
                 return .drop(.noDestination)
             }
-            return joined.receive(packet, from: output.local, at: now, joints: joints + 1)
+            return joined.receive(&slot, length: length, from: output.local, at: now, joints: joints + 1)
         }
-        return .forward(to: output.destination, descriptor: output.descriptor)
+        return .forward(length: length, to: output.destination, descriptor: output.descriptor)
+    }
+
+    private func protect(
+        _ slot: inout MutableSpan<UInt8>, _ length: Int, _ protector: SRTPContext, isControl: Bool
+    ) -> Int? {
+        do throws(SRTPError) {
+            return isControl
+                ? try protector.protectControl(&slot, length: length) : try protector.protect(&slot, length: length)
+        } catch { return nil }
     }
 
     /// Counts a packet that came from an unknown source, where the channel found no path for it.
@@ -188,6 +262,8 @@ extension RelayPath {
         counters.droppedSource += droppedSource
         counters.droppedMalformed += droppedMalformed
         counters.droppedNoDestination += droppedNoDestination
+        counters.droppedAuthentication += droppedAuthentication
+        counters.droppedProtection += droppedProtection
         counters.droppedSend += droppedSend
         counters.provisional += provisional
     }

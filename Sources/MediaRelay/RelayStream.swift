@@ -55,16 +55,21 @@ extension RelayStream {
     }
 
     private func point(_ from: StreamEnd, at to: StreamEnd) {
-        let media = target(to.mediaDestination, from: to.leg.rtp)
-        let control = target(to.controlDestination, from: to.controlSender)
+        let dropsFeedback = from.hasFeedback && !to.hasFeedback
+        let media = target(to.mediaDestination, from: to.leg.rtp, of: to, dropsFeedback: dropsFeedback)
+        let control = target(to.controlDestination, from: to.controlSender, of: to, dropsFeedback: dropsFeedback)
         from.rtp.point(media: media, control: control)
         // The second port of an opaque stream is as opaque as the first.
         from.rtcp.point(media: control, control: control)
     }
 
-    private func target(_ destination: SocketAddress?, from sender: MediaChannel) -> RelayTarget? {
+    private func target(
+        _ destination: SocketAddress?, from sender: MediaChannel, of end: StreamEnd, dropsFeedback: Bool
+    ) -> RelayTarget? {
         guard let destination else { return nil }
-        return RelayTarget(destination: destination, sender: sender, joined: channels[destination])
+        return RelayTarget(
+            destination: destination, sender: sender, joined: channels[destination], protector: end.protector,
+            dropsFeedback: dropsFeedback)
     }
 
     private func end(_ end: LegEnd) -> StreamEnd { end == .caller ? caller : callee }

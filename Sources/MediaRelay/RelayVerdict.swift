@@ -2,8 +2,8 @@ public import NetworkTypes
 
 /// What becomes of one packet.
 public enum RelayVerdict: Hashable, Sendable {
-    /// Send the same bytes from the socket `descriptor`.
-    case forward(to: SocketAddress, descriptor: Int32)
+    /// Send the first `length` octets of the slot from the socket `descriptor`.
+    case forward(length: Int, to: SocketAddress, descriptor: Int32)
     case drop(DropCause)
 }
 
@@ -13,6 +13,10 @@ public enum DropCause: UInt8, Hashable, Sendable, CaseIterable {
     case source
     /// No RTP or RTCP, or shorter than its header says.
     case malformed
+    /// On a secure leg, and not authentic or a replay.
+    case authentication
+    /// The opposite leg is secure, and the packet can't be protected.
+    case protection
     /// The opposite leg's peer takes no packets, or none that would ever leave us.
     case noDestination
 }

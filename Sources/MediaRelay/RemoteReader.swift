@@ -27,7 +27,7 @@ struct RemoteReader {
     func read(
         _ media: MediaDescription, from peer: MediaPeer, _ family: IPAddress.Family, isAnswer: Bool
     ) throws(MediaRefusal) -> MediaRemote {
-        if media.port != 0, media.transport == .secure { throw .notAcceptable(.secureMedia) }
+        if media.port != 0, media.transport == .secure, media.profile == nil { throw .notAcceptable(.secureMedia) }
         guard media.isRelayable else { return MediaRemote(remote: nil, isHeld: false) }
         guard let connection = media.connection else { throw .malformed(.missingConnection) }
         var remote = LegRemote(
@@ -39,7 +39,8 @@ struct RemoteReader {
         case .name: try assume(media, from: peer, family, &remote)
         case .ip(let ip): try apply(ip.unmapped, media, from: peer, family, &remote)
         }
-        if media.transport == .rtp, let ip = remote.rtp?.ip {
+        remote.hasFeedback = media.profile?.hasFeedback ?? false
+        if media.isRTP, let ip = remote.rtp?.ip {
             remote.rtcp = try rtcp(media, from: peer, ip, isAnswer: isAnswer)
         }
         return MediaRemote(remote: remote, isHeld: media.direction != .sendrecv)
@@ -111,7 +112,9 @@ struct RemoteReader {
 
 extension MediaDescription {
     /// Whether the stream is in use and of a kind that is relayed.
-    var isRelayable: Bool { port != 0 && portCount <= 1 && (transport == .rtp || transport == .datagram) }
+    var isRelayable: Bool { port != 0 && portCount <= 1 && (isRTP || transport == .datagram) }
+
+    var isRTP: Bool { transport == .rtp || profile != nil }
 }
 
 extension LegRemote {

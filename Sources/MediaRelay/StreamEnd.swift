@@ -1,4 +1,5 @@
 import NetworkTypes
+import SRTP
 
 /// One end of a relay stream: a leg, the two paths that begin there, and what signalling says about the leg's peer.
 final class StreamEnd {
@@ -6,13 +7,16 @@ final class StreamEnd {
     /// The paths of what the leg's peer sends.
     let rtp: RelayPath
     let rtcp: RelayPath
+    private let receiver = LegReceiver()
     private var current: LegRemote?
     private var prepared: LegRemote?
+    /// What protects the packets to the leg's peer.
+    private(set) var protector: SRTPContext?
 
     init(_ leg: MediaLeg, isOpaque: Bool, budget: ProvisionalBudget) {
         self.leg = leg
-        rtp = RelayPath(isOpaque ? .opaque : .rtp, budget: budget)
-        rtcp = RelayPath(isOpaque ? .opaque : .rtcp, budget: budget)
+        rtp = RelayPath(isOpaque ? .opaque : .rtp, budget: budget, receiver: receiver)
+        rtcp = RelayPath(isOpaque ? .opaque : .rtcp, budget: budget, receiver: receiver)
     }
 
     func attach(to stream: RelayStream) {
@@ -37,6 +41,8 @@ extension StreamEnd {
         prepared = remote
         rtp.prepare(SourceRules(remote, signalled: remote.rtp))
         rtcp.prepare(SourceRules(remote, signalled: remote.rtcp))
+        receiver.prepare(remote.security, leg.contexts)
+        updateSecurity()
     }
 
     func commit(generation: UInt32, at now: Instant) {
@@ -45,13 +51,30 @@ extension StreamEnd {
         prepared = nil
         rtp.commit(generation: generation, at: now)
         rtcp.commit(generation: generation, at: now)
+        receiver.commit(next.security, leg.contexts, at: now)
+        protector = leg.contexts.sending(next.security)
+        updateSecurity()
     }
 
     func discard(generation: UInt32) {
-        if prepared?.generation == generation { prepared = nil }
+        if prepared?.generation == generation {
+            prepared = nil
+            receiver.discard()
+            updateSecurity()
+        }
         rtp.discard(generation: generation)
         rtcp.discard(generation: generation)
     }
+
+    private func updateSecurity() {
+        rtp.isSecured = receiver.isNeeded
+        rtcp.isSecured = receiver.isNeeded
+    }
+
+    /// Whether the peer is to have packets protected, and there is nothing to do it with.
+    private var lacksKeys: Bool { current?.security != .plain && protector == nil }
+
+    var hasFeedback: Bool { current?.hasFeedback ?? false }
 }
 
 // MARK: Destinations
@@ -59,13 +82,13 @@ extension StreamEnd {
 extension StreamEnd {
     /// Where RTP to this leg's peer goes: as signalled, or where the peer was seen (symmetric RTP, RFC 4961).
     var mediaDestination: SocketAddress? {
-        guard let current, let signalled = current.rtp else { return nil }
+        guard let current, let signalled = current.rtp, !lacksKeys else { return nil }
         return current.isDestinationFixed ? signalled : rtp.latched ?? signalled
     }
 
     /// Where RTCP to this leg's peer goes: RTCP latches on its own.
     var controlDestination: SocketAddress? {
-        guard let current, current.rtp != nil, let signalled = current.rtcp else { return nil }
+        guard let current, current.rtp != nil, let signalled = current.rtcp, !lacksKeys else { return nil }
         return current.isDestinationFixed ? signalled : rtcp.latched ?? signalled
     }
 

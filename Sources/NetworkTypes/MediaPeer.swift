@@ -9,15 +9,21 @@ public struct MediaPeer: Hashable, Sendable {
     public var isNAT: Bool
     /// The `media_networks` of the trunk.
     public var networks: [IPNetwork]
+    /// What its media has to be like.
+    public var srtp: SRTPPolicy
+    /// Whether nobody can read the peer's SIP, and the keys in it, on its way.
+    public var isSignallingSecure: Bool
 
     public init(
         side: Side, family: IPAddress.Family, signallingAddress: IPAddress, isNAT: Bool = false,
-        networks: [IPNetwork] = []
+        networks: [IPNetwork] = [], srtp: SRTPPolicy = .off, isSignallingSecure: Bool = false
     ) {
         self.side = side
         self.family = family
         self.signallingAddress = signallingAddress
         self.isNAT = isNAT
         self.networks = networks
+        self.srtp = srtp
+        self.isSignallingSecure = isSignallingSecure
     }
 }

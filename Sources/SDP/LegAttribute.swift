@@ -6,6 +6,8 @@ public struct LegAttribute: Hashable, Sendable {
     public enum Name: UInt8, Hashable, Sendable {
         /// RFC 3605, RFC 5761, RFC 8858.
         case rtcp, rtcpMux, rtcpMuxOnly
+        /// RFC 4585: of a leg only where the other leg has no such profile.
+        case rtcpFeedback
         /// ICE (RFC 8839): the `ice-…` attributes and the candidates.
         case ice, candidate, remoteCandidates, endOfCandidates
         /// Keys and their transport: RFC 4568, RFC 8122, RFC 4145, RFC 8842, RFC 4567.
@@ -46,6 +48,7 @@ extension LegAttribute.Name {
     private static let byLength: [[(StaticString, Self)]] = {
         let all: [(StaticString, Self)] = [
             ("rtcp", .rtcp), ("rtcp-mux", .rtcpMux), ("rtcp-mux-only", .rtcpMuxOnly),
+            ("rtcp-fb", .rtcpFeedback),
             ("candidate", .candidate), ("remote-candidates", .remoteCandidates),
             ("end-of-candidates", .endOfCandidates), ("crypto", .crypto), ("fingerprint", .fingerprint),
             ("setup", .setup), ("connection", .connection), ("tls-id", .tlsID), ("dtls-id", .tlsID),

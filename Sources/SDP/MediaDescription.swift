@@ -13,6 +13,8 @@ public struct MediaDescription: Hashable, Sendable {
     public let transport: MediaProtocol
     /// The transport as it is spelled.
     public let transportRange: Range<Int>
+    /// The profile, where it is one whose keys, if any, are below.
+    public let profile: RTPProfile?
     public let formats: Range<Int>
 
     /// The first `c=` below the `m=` line, or that of the session level.
@@ -23,6 +25,12 @@ public struct MediaDescription: Hashable, Sendable {
     public internal(set) var rtcp: RTCPAddress?
     /// Whether `a=rtcp-mux` is there (RFC 5761).
     public internal(set) var isMultiplexed = false
+    /// The `a=crypto` lines that can be followed, in their order, which is one of preference (RFC 4568 §5.1.1).
+    public internal(set) var crypto: [CryptoAttribute] = []
+    /// How many `a=crypto` lines there are.
+    public internal(set) var cryptoLines = 0
+    /// Where the next `m=` line begins, or the body ends.
+    public internal(set) var end: Int
 
     init(
         _ bytes: [UInt8], _ value: Range<Int>, connection: ConnectionData?, direction: MediaDirection
@@ -45,6 +53,8 @@ public struct MediaDescription: Hashable, Sendable {
             throw .malformedMedia
         }
         transport = MediaProtocol(bytes, transportRange)
+        profile = RTPProfile(bytes, transportRange)
+        end = value.upperBound
         self.connection = connection
         self.direction = direction
     }

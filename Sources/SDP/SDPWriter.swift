@@ -35,6 +35,20 @@ public struct SDPWriter {
         output.appendDecimal(port)
     }
 
+    /// Writes a profile in place of `range`.
+    public mutating func replace(_ range: Range<Int>, with profile: RTPProfile) {
+        remove(range)
+        output.append(contentsOf: profile.name.description.utf8)
+    }
+
+    /// Writes `a=crypto` lines before the line that begins at `place`, or at the end of the body.
+    public mutating func insert(_ lines: [CryptoAttribute], at place: Int) {
+        if lines.isEmpty { return }
+        remove(place..<place)
+        if let last = output.last, last != 13, last != 10 { output.append(contentsOf: "\r\n".utf8) }
+        for line in lines { line.write(into: &output) }
+    }
+
     /// The changed body.
     public consuming func finish() -> [UInt8] {
         output.append(contentsOf: source[position..<end])

@@ -11,6 +11,8 @@ public struct SessionDescription: Sendable {
     public static let maximumMedia = 32
     /// The most lines that are remembered.
     public static let maximumFields = 1_024
+    /// The most `a=crypto` lines of one media description.
+    public static let maximumCryptoLines = 16
 
     /// A line that a rewrite touches.
     public enum Field: Hashable, Sendable {
@@ -63,6 +65,7 @@ extension SessionDescription {
             default: break
             }
         }
+        if let last = media.indices.last { media[last].end = body.upperBound }
     }
 
     /// `o=user id version IN IP4 192.0.2.1`, read from its end: some user names have spaces.
@@ -91,6 +94,7 @@ extension SessionDescription {
         guard media.count < Self.maximumMedia else { throw .tooManyMedia }
         let next = try MediaDescription(bytes, line.value, connection: connection, direction: direction)
         try append(.media(media.count))
+        if let last = media.indices.last { media[last].end = line.range.lowerBound }
         media.append(next)
         hasOwnConnection = false
     }
@@ -107,8 +111,18 @@ extension SessionDescription {
         switch known {
         case .rtcp where media[last].rtcp == nil: media[last].rtcp = RTCPAddress(bytes, value)
         case .rtcpMux: media[last].isMultiplexed = true
+        case .crypto: try readCrypto(value, of: last)
         default: break
         }
+    }
+
+    private mutating func readCrypto(_ value: Range<Int>, of index: Int) throws(SDPError) {
+        guard media[index].cryptoLines < Self.maximumCryptoLines else { throw .tooManyFields }
+        media[index].cryptoLines += 1
+        guard let crypto = CryptoAttribute(bytes, value),
+            !media[index].crypto.contains(where: { $0.tag == crypto.tag })
+        else { return }
+        media[index].crypto.append(crypto)
     }
 
     private mutating func set(_ direction: MediaDirection) {

@@ -2,6 +2,7 @@ import Glibc
 import MediaRelay
 import NetworkTypes
 import Reactor
+import SRTP
 
 /// One media worker: sockets and the clock on one side, ``RelayCore`` on the other. Everything here belongs to its loop.
 ///
@@ -12,7 +13,7 @@ final class MediaWorker {
     private let loop: EventLoop
     private let report: @Sendable (RelayEvent) -> Void
     private let core = RelayCore()
-    private let batch = PacketBatch(capacity: 16)
+    private let batch = PacketBatch(capacity: 16, tailroom: SRTPContext.maximumOverhead)
     private let sender = RelaySender(capacity: 16)
     private var sockets: [Int32: MediaSocket] = [:]
     /// Whose packets are being sent on.
@@ -93,11 +94,11 @@ final class MediaWorker {
 
     private func relay(_ index: Int, _ channel: MediaChannel, _ now: Instant) {
         guard let source = batch.source(index) else { return }
-        let bytes = batch.bytes(index)
-        let packet = UnsafeRawBufferPointer(bytes).bindMemory(to: UInt8.self)
-        guard case .forward(let destination, let descriptor) = channel.receive(packet.span, from: source, at: now)
-        else { return }
-        sender.send(bytes, to: destination, from: descriptor)
+        let bytes = batch.slot(index)
+        var slot = bytes.bindMemory(to: UInt8.self).mutableSpan
+        let verdict = channel.receive(&slot, length: batch.bytes(index).count, from: source, at: now)
+        guard case .forward(let length, let destination, let descriptor) = verdict else { return }
+        sender.send(UnsafeMutableRawBufferPointer(rebasing: bytes[..<length]), to: destination, from: descriptor)
     }
 
     // MARK: Status

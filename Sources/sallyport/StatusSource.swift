@@ -159,6 +159,7 @@ final class StatusSource: AdminSource {
         [
             ("source", counters.droppedSource), ("malformed", counters.droppedMalformed),
             ("no destination", counters.droppedNoDestination), ("send", counters.droppedSend),
+            ("authentication", counters.droppedAuthentication), ("protection", counters.droppedProtection),
         ].filter { $0.1 > 0 }
     }
 

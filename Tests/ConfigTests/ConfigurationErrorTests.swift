@@ -52,7 +52,6 @@ struct ConfigurationErrorTests {
         "What is known, but not built yet, is told apart from what is unknown",
         arguments: [
             Mistake.after("capture: {}", "edge.yaml:3:1: 'capture' is not built yet"),
-            .after("remote_phones: {srtp: auto}", "edge.yaml:3:17: 'remote_phones.srtp' is not built yet"),
             .after("remote_phones: {keying: sdes}", "edge.yaml:3:17: 'remote_phones.keying' is not built yet"),
             .after("state: redis://host:6379", "edge.yaml:3:8: 'state': 'redis://' is not built yet"),
             .after(
@@ -63,14 +62,10 @@ struct ConfigurationErrorTests {
                 "edge.yaml:3:23: 'limits.connections': expected a number from 8 to 1000000, not '5'\n"
                     + "edge.yaml:3:50: 'limits.connections_per_source': expected a number from 1 to 1000000, not 'none'"
             ),
-            Mistake(
-                "inside: {addresses: [10.0.0.1], srtp: auto}\noutside: 192.0.2.1",
-                "edge.yaml:1:39: 'inside.srtp': 'srtp: auto' is not built yet"),
             .after(
                 "trunks:\n- name: a\n  domain: a.example\n  transport: sctp\n  srtp: required\n  keying: sdes\n",
                 """
                 edge.yaml:6:14: 'trunks[0].transport': expected auto, udp, tcp or tls, not 'sctp'
-                edge.yaml:7:9: 'trunks[0].srtp': 'srtp: required' is not built yet
                 edge.yaml:8:3: 'trunks[0].keying' is not built yet
                 """),
         ])

@@ -1,5 +1,7 @@
-import Glibc
+import Foundation
 import NetworkTypes
+import SDP
+import SRTP
 import Testing
 
 /// One end of an audio stream: a pair of ports, and the address that SDP gave it to send to.
@@ -7,6 +9,11 @@ final class MediaEnd {
     let rtp: LoopbackPeer
     let rtcp: LoopbackPeer
     var remote: SocketAddress?
+    /// What it sends with, where its media is SRTP, and the two contexts.
+    private var keys: KeyingMaterial?
+    private var sender: SRTPContext?
+    private var receiver: SRTPContext?
+    private var peerKeys: KeyingMaterial?
     private var number: UInt16 = 0
     private static let mark: UInt8 = 7
 
@@ -25,6 +32,31 @@ final class MediaEnd {
 
     struct NoPorts: Error { let ip: IPAddress }
 
+    /// From now on it does SRTP and nothing else.
+    func secure() throws {
+        let keys = KeyingMaterial(random: .aes128SHA1x80)
+        self.keys = keys
+        sender = try SRTPContext(keys, .sending)
+    }
+
+    /// Reads where to send to, and what the peer sends with.
+    func take(_ message: WireMessage) throws {
+        remote = message.audioAddress
+        guard keys != nil else { return }
+        let media = try #require(try SessionDescription(Array(message.body.utf8)).media.first)
+        #expect(media.profile?.isSecure == true, "\(message)")
+        let line = try #require(media.crypto.first { $0.keys.suite == .aes128SHA1x80 }, "\(message)")
+        if line.keys == peerKeys { return }
+        peerKeys = line.keys
+        receiver = try SRTPContext(line.keys, .receiving)
+    }
+
+    private var profile: String { keys == nil ? "RTP/AVP" : "RTP/SAVP" }
+
+    private var cryptoLine: String {
+        keys.map { "a=crypto:1 \($0.suite.name) inline:\(Data($0.key + $0.salt).base64EncodedString())\n" } ?? ""
+    }
+
     /// A session description that names this end.
     func description(direction: String = "sendrecv", version: Int = 1) -> String {
         let family = rtp.address.ip.family == .v4 ? "IP4" : "IP6"
@@ -34,11 +66,11 @@ final class MediaEnd {
             s=-
             c=IN \(family) \(rtp.address.ip)
             t=0 0
-            m=audio \(rtp.address.port) RTP/AVP 0
+            m=audio \(rtp.address.port) \(profile) 0
             a=rtpmap:0 PCMU/8000
             a=\(direction)
 
-            """
+            """ + cryptoLine
     }
 
     /// A packet like no other, 20 ms of G.711.
@@ -49,7 +81,23 @@ final class MediaEnd {
         return [0x80, 0, high, low, 0, 0, high, low, 0, 0] + ssrc + [UInt8](repeating: Self.mark, count: 160)
     }
 
-    func send(_ packet: [UInt8]) throws { rtp.send(packet, to: try #require(remote)) }
+    func send(_ packet: [UInt8]) throws {
+        guard let sender else { return rtp.send(packet, to: try #require(remote)) }
+        var slot = packet + [UInt8](repeating: 0, count: SRTPContext.maximumOverhead)
+        var span = slot.mutableSpan
+        let length = try sender.protect(&span, length: packet.count)
+        rtp.send(Array(slot[..<length]), to: try #require(remote))
+    }
+
+    /// The next packet, decrypted where it has to be; nil if none comes, or none that is authentic.
+    func receive(within milliseconds: Int32) throws -> (packet: [UInt8], source: SocketAddress?)? {
+        guard let arrived = rtp.receive(within: milliseconds) else { return nil }
+        guard keys != nil else { return arrived }
+        var slot = arrived.packet
+        var span = slot.mutableSpan
+        let length = try #require(receiver).unprotect(&span, length: arrived.packet.count)
+        return (Array(slot[..<length]), arrived.source)
+    }
 
     /// Everything that waits here, with its source.
     func drain() -> [(packet: [UInt8], source: SocketAddress?)] {

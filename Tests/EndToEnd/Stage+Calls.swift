@@ -49,8 +49,8 @@ extension Stage {
             Contact: <sip:5551234@\(itsp.address)\(itsp.parameter)>
             """, body: ends.itsp.description(), to: destination ?? outside)
         let (invite, answer) = try ring(from: itsp, to: pbx, ends.pbx)
-        ends.pbx.remote = invite.audioAddress
-        ends.itsp.remote = answer.audioAddress
+        try ends.pbx.take(invite)
+        try ends.itsp.take(answer)
         var caller = DialogEnd(caller: itsp, answer)
         try caller.send("ACK")
         _ = try pbx.expect("ACK")
@@ -75,8 +75,8 @@ extension Stage {
             Contact: <sip:account1@\(pbx.address)\(pbx.parameter);x=1>
             """, body: ends.pbx.description(), to: inside)
         let (invite, answer) = try ring(from: pbx, to: itsp, ends.itsp)
-        ends.itsp.remote = invite.audioAddress
-        ends.pbx.remote = answer.audioAddress
+        try ends.itsp.take(invite)
+        try ends.pbx.take(answer)
         var caller = DialogEnd(caller: pbx, answer)
         try caller.send("ACK")
         _ = try itsp.expect("ACK")
@@ -128,7 +128,7 @@ final class LiveCall {
             for (from, to) in [(pbxMedia, itspMedia), (itspMedia, pbxMedia)] {
                 let packet = from.packet()
                 try from.send(packet)
-                let arrived = try #require(to.rtp.receive(within: 5_000), "no audio", sourceLocation: place)
+                let arrived = try #require(try to.receive(within: 5_000), "no audio", sourceLocation: place)
                 #expect(arrived.packet == packet, sourceLocation: place)
                 #expect(arrived.source == to.remote, sourceLocation: place)
             }
@@ -156,11 +156,11 @@ final class LiveCall {
             try itsp.send("INVITE", contact, body: body)
         }
         let invite = try agents.other.expect("INVITE")
-        media.other.remote = invite.audioAddress
+        try media.other.take(invite)
         let otherContact =
             "Contact: <sip:\(party == .pbx ? Party.itsp : .pbx)@\(agents.other.address)\(agents.other.parameter)>"
         try agents.other.answer("200 OK", to: invite, otherContact, body: media.other.description(version: 2))
-        media.own.remote = try agents.own.expect("200 INVITE").audioAddress
+        try media.own.take(agents.own.expect("200 INVITE"))
         if party == .pbx { try pbx.send("ACK") } else { try itsp.send("ACK") }
         _ = try agents.other.expect("ACK")
     }

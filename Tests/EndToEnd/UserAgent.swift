@@ -16,6 +16,8 @@ final class UserAgent {
     var forgotten: Set<String> = []
     /// Addresses that nothing which it gets may show: those of the other side.
     var hidden: [IPAddress] = []
+    /// Whether its media is SRTP.
+    var isSecure = false
 
     var address: SocketAddress { peer.address }
 
@@ -39,7 +41,9 @@ final class UserAgent {
 
     /// A new end for audio beside it.
     func media() throws -> MediaEnd {
-        try host?.run { [address] in try MediaEnd(on: address.ip) } ?? MediaEnd(on: address.ip)
+        let media = try host?.run { [address] in try MediaEnd(on: address.ip) } ?? MediaEnd(on: address.ip)
+        if isSecure { try media.secure() }
+        return media
     }
 
     /// Sends a message that is written with plain line ends and without Content-Length.

@@ -36,6 +36,8 @@ final class AnchorScenario {
     var callee: MediaPeer
     /// What was commanded since ``takeCommands()``, in words.
     private var log: [String] = []
+    /// The sockets that are read, by their address.
+    private(set) var channels: [SocketAddress: MediaChannel] = [:]
     private var exchange: UInt64 = 0
 
     static let settings = RelaySettings(
@@ -114,7 +116,13 @@ final class AnchorScenario {
             core.handle(command, at: .zero)
         }
         while let effect = core.nextEffect() {
-            if case .close(let socket) = effect { binder.close(socket.descriptor) }
+            switch effect {
+            case .register(let channel): channels[channel.socket.local] = channel
+            case .close(let socket):
+                if channels[socket.local]?.socket == socket { channels[socket.local] = nil }
+                binder.close(socket.descriptor)
+            case .report, .shrunk: break
+            }
         }
     }
 

@@ -70,13 +70,13 @@ final class RelayScenario {
 
     /// Hands a datagram to the socket `descriptor`; what becomes of it.
     func receive(_ packet: [UInt8], on descriptor: Int32, from source: String) -> RelayVerdict? {
-        channels[descriptor]?.receive(packet.span, from: address(source), at: now)
+        channels[descriptor]?.receive(packet, from: address(source), at: now)
     }
 
     /// The same, as where the packet leaves to: `10.0.0.2:4000 from 5`, or why it was dropped.
     func relay(_ packet: [UInt8] = rtp(1), on socket: RelaySocket, from source: String) -> String {
         switch receive(packet, on: socket.descriptor, from: source) {
-        case .forward(let destination, let descriptor): "\(destination) from \(descriptor)"
+        case .forward(_, let destination, let descriptor): "\(destination) from \(descriptor)"
         case .drop(let cause): "\(cause)"
         case nil: "closed"
         }
@@ -84,6 +84,15 @@ final class RelayScenario {
 
     func report(_ stream: OpenedStream, _ leg: LegEnd) -> LegReport? {
         core.reports(for: stream.id.session).first { $0.stream == stream.id && $0.leg == leg }
+    }
+}
+
+extension MediaChannel {
+    /// Hands a copy of `packet` to the channel, in a slot with room behind it.
+    func receive(_ packet: [UInt8], from source: SocketAddress, at now: Instant) -> RelayVerdict {
+        var slot = packet + [UInt8](repeating: 0, count: 148)
+        var span = slot.mutableSpan
+        return receive(&span, length: packet.count, from: source, at: now)
     }
 }
 

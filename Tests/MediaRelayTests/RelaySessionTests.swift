@@ -150,13 +150,14 @@ struct RelaySessionTests {
             try #require(scenario.channels[stream.callee.rtp.descriptor])
         )
         let sources = (address("10.0.0.2:4000"), address("198.51.100.1:6000"), address("192.0.2.66:6000"))
-        let packet = rtp(1)
+        var packet = rtp(1)
         func relay(_ count: Int) {
+            var slot = packet.mutableSpan
             for number in 0..<count {
                 let now = Instant(nanoseconds: Int64(number) * 20_000_000)
-                _ = caller.receive(packet.span, from: sources.0, at: now)
-                _ = callee.receive(packet.span, from: sources.1, at: now)
-                _ = callee.receive(packet.span, from: sources.2, at: now)
+                _ = caller.receive(&slot, length: 172, from: sources.0, at: now)
+                _ = callee.receive(&slot, length: 172, from: sources.1, at: now)
+                _ = callee.receive(&slot, length: 172, from: sources.2, at: now)
             }
         }
         relay(10)

@@ -113,7 +113,7 @@ struct StrangerTests {
         let channel = try #require(scenario.channels[stream.callee.rtp.descriptor])
         for number in 0..<1_000_000 {
             let packet = bad[number % bad.count]
-            _ = channel.receive(packet.span, from: sources[number % 2], at: scenario.now)
+            _ = channel.receive(packet, from: sources[number % 2], at: scenario.now)
         }
         let after = try #require(scenario.report(stream, .callee))
         #expect(after.source == before.source)

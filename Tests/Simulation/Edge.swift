@@ -73,8 +73,12 @@ final class Edge {
     func receive(media packet: [UInt8], from source: SocketAddress, at local: SocketAddress, now: Instant)
         -> SocketAddress?
     {
-        guard let channel = channels[local],
-            case .forward(let destination, _) = channel.receive(packet.span, from: source, at: now)
+        guard let channel = channels[local] else { return nil }
+        var slot = packet
+        var span = slot.mutableSpan
+        guard
+            case .forward(_, let destination, _) = channel.receive(
+                &span, length: packet.count, from: source, at: now)
         else { return nil }
         return destination
     }

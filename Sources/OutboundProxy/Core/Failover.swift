@@ -13,7 +13,7 @@ final class Failover {
     var alternatives: ArraySlice<Forwarding.Alternative>
     /// No other target is tried from then on: nobody waits for the answer any longer.
     let deadline: Instant
-    /// The body as it was anchored for the targets of a family: another one of that family gets the same.
+    /// The body as it was anchored for the targets of a family, with keys or without: another one of those gets the same.
     var bodies: [AnchoredBody] = []
     /// The connection that a request too large for UDP waits for.
     var opening: Flow?
@@ -25,10 +25,17 @@ final class Failover {
     var hasTriedStream = false
 
     struct AnchoredBody {
-        let family: IPAddress.Family
+        let leg: MediaLegKind
         let octets: [UInt8]?
         /// The relay session that it names.
         let session: UInt64?
+    }
+
+    /// What a body depends on.
+    struct MediaLegKind: Hashable {
+        let family: IPAddress.Family
+        /// Whether it may have keys in it that nobody on the way can read.
+        let isSecure: Bool
     }
 
     /// How long it takes a good target to say anything: T1, when the request is repeated (RFC 3261 §17.1.1.2).

@@ -157,7 +157,7 @@ extension ProxyCore {
     /// The body that a request leaves with, when it has a session description: anchored, or none where nobody asked
     /// for it, since it would show one side's addresses to the other. nil leaves the body as it is.
     func anchored(
-        _ request: PendingRequest, to address: SocketAddress, family: IPAddress.Family, at now: Instant
+        _ request: PendingRequest, to flow: Flow, at now: Instant
     ) throws(MediaFailure) -> [UInt8]? {
         let message = request.arrival.message
         if message.method.mayCarryMedia, request.arrival.side != request.forwarding.egress {
@@ -169,10 +169,12 @@ extension ProxyCore {
         guard let call = request.server?.call ?? request.forwarding.call, call.state != .ended else { return [] }
         let body = message.bytes[message.body]
         let isFromCaller = request.arrival.side == call.origin
+        let settings = request.forwarding.trunkSettings
+        let listener = request.arrival.listener
         let sender = party(
-            request.arrival.side, request.arrival.flow.peer.ip, request.arrival.listener.local.ip.family,
-            request.forwarding)
-        let receiver = party(request.forwarding.egress, address.ip, family, request.forwarding)
+            request.arrival.side, request.arrival.flow, listener.local.ip.family, listener.transport, settings)
+        let receiver = party(
+            request.forwarding.egress, flow, flow.peer.ip.family, identities[flow.listener]?.transport, settings)
         let fork = (isFromCaller ? message.toTag : message.fromTag).map { call.fork(message.bytes[$0]) } ?? 0
         if let exchange = lateOffer(answeredBy: message, fork, in: call), let session = call.session {
             return try media.answer(
@@ -214,7 +216,7 @@ extension ProxyCore {
         let body = response.bytes[response.body]
         let isFromCaller = server.ingress != call.origin
         let settings = directory.trunks.named(server.trunk)
-        let sender = party(server.egress, flow.peer.ip, outbound.local.ip.family, settings)
+        let sender = party(server.egress, flow, outbound.local.ip.family, outbound.transport, settings)
         // Early dialogs differ by the callee's tag, which a request of the callee's has in its From.
         let fork = (isFromCaller ? response.fromTag : response.toTag).map { call.fork(response.bytes[$0]) } ?? 0
         if server.offer == .inRequest {
@@ -225,7 +227,8 @@ extension ProxyCore {
         }
         guard server.method == .invite else { return [] }
         // A late offer: the answer comes with PRACK or ACK.
-        let receiver = party(server.ingress, server.flow.peer.ip, inbound.local.ip.family, settings)
+        let receiver = party(
+            server.ingress, server.flow, inbound.local.ip.family, inbound.transport, settings)
         let session = session(
             of: call, caller: isFromCaller ? sender : receiver, callee: isFromCaller ? receiver : sender)
         server.offer = .inResponse
@@ -247,15 +250,15 @@ extension ProxyCore {
     }
 
     private func party(
-        _ side: Side, _ address: IPAddress, _ family: IPAddress.Family, _ forwarding: Forwarding
-    ) -> MediaPeer { party(side, address, family, forwarding.trunkSettings) }
-
-    private func party(
-        _ side: Side, _ address: IPAddress, _ family: IPAddress.Family, _ trunk: TrunkSettings?
+        _ side: Side, _ flow: Flow, _ family: IPAddress.Family, _ transport: TransportProtocol?,
+        _ trunk: TrunkSettings?
     ) -> MediaPeer {
-        MediaPeer(
-            side: side, family: family, signallingAddress: address, isNAT: side == .outside && trunk?.isNAT ?? false,
-            networks: side == .outside ? trunk?.mediaNetworks ?? [] : [])
+        let trunk = side == .outside ? trunk : nil
+        return MediaPeer(
+            side: side, family: family, signallingAddress: flow.peer.ip, isNAT: trunk?.isNAT ?? false,
+            networks: trunk?.mediaNetworks ?? [],
+            srtp: side == .inside ? settings.insideSRTP : trunk?.srtp ?? .auto,
+            isSignallingSecure: transport == .tls)
     }
 }
 

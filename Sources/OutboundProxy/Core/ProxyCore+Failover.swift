@@ -103,13 +103,13 @@ extension ProxyCore {
     /// Whether the offer that the target got is still the one that is anchored.
     private func isAnchored(_ client: ClientTransaction, _ server: ServerTransaction) -> Bool {
         guard server.offer == .inRequest, let bodies = server.failover?.bodies, !bodies.isEmpty else { return true }
-        return bodies.contains { $0.family == client.flow.peer.ip.family }
+        return bodies.contains { $0.leg == mediaLeg(to: client.flow) }
     }
 
     /// The response is about the offer that its sender got.
     func resumeOffer(of server: ServerTransaction, to flow: Flow) {
         guard let bodies = server.failover?.bodies, bodies.count > 1 else { return }
-        let body = bodies.first { $0.family == flow.peer.ip.family }
+        let body = bodies.first { $0.leg == mediaLeg(to: flow) }
         if let session = body?.session { server.call?.resume(session) }
     }
 

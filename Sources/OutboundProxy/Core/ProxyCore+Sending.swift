@@ -76,14 +76,14 @@ extension ProxyCore {
         schedule(client)
     }
 
-    /// The body for the target: another target of the same family gets the same, another family an offer of its own. That
-    /// of a new call has a relay session of its own, since a target that was left may still answer what it was offered.
+    /// The body for the target: another target of the same family gets the same, another family an offer of its own, and
+    /// so does a target over a transport that keys may not be seen on, or may. That of a new call has a relay session of its own, since a target that was left may still answer what it was offered.
     private func body(of request: PendingRequest, to flow: Flow, at now: Instant) throws(MediaFailure) -> [UInt8]? {
-        let family = flow.peer.ip.family
+        let leg = mediaLeg(to: flow)
         guard let server = request.server, let failover = server.failover else {
-            return try anchored(request, to: flow.peer, family: family, at: now)
+            return try anchored(request, to: flow, at: now)
         }
-        if let known = failover.bodies.first(where: { $0.family == family || server.offer != .inRequest }) {
+        if let known = failover.bodies.first(where: { $0.leg == leg || server.offer != .inRequest }) {
             if let session = known.session { server.call?.resume(session) }
             return known.octets
         }
@@ -95,10 +95,14 @@ extension ProxyCore {
                 failover.bodies = []
             }
         }
-        let octets = try anchored(request, to: flow.peer, family: family, at: now)
+        let octets = try anchored(request, to: flow, at: now)
         failover.bodies.append(
-            Failover.AnchoredBody(family: family, octets: octets, session: server.call?.session))
+            Failover.AnchoredBody(leg: leg, octets: octets, session: server.call?.session))
         return octets
+    }
+
+    func mediaLeg(to flow: Flow) -> Failover.MediaLegKind {
+        Failover.MediaLegKind(family: flow.peer.ip.family, isSecure: identities[flow.listener]?.transport == .tls)
     }
 
     /// The request's media can't be anchored. An ACK arrives in any case; the call whose answer it should have brought is

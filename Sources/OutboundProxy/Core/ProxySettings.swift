@@ -103,6 +103,8 @@ public struct TrunkSettings: Hashable, Sendable {
     /// How requests go to it where their URI does not say; nil: as DNS says, UDP to an address (RFC 3263 §4.1).
     public var transport: TransportProtocol?
     public var redirects = RedirectMode.pass
+    /// What its media has to be like.
+    public var srtp = SRTPPolicy.auto
     /// Whether it is asked for its load, and gets less when it says so (RFC 7339).
     public var asksForLoad = false
     /// How often each of its targets is asked whether it is alive; nil: never.
@@ -140,6 +142,8 @@ public struct ProxySettings: Sendable {
     public var insideNetworks: [IPNetwork]
     public var pbxs: [PBXSettings]
     public var trunks: [TrunkSettings]
+    /// What media inside has to be like.
+    public var insideSRTP = SRTPPolicy.off
     /// Remote phones, where they are let in.
     public var phones: PhoneSettings?
     public var timers: TransactionTimers

@@ -1,3 +1,5 @@
+public import NetworkTypes
+
 /// What is configured about remote phones (design §3, §10: `remote_phones`).
 public struct PhoneSettings: Hashable, Sendable {
     /// How a phone's binding leads back to us.
@@ -11,6 +13,8 @@ public struct PhoneSettings: Hashable, Sendable {
     /// What phones register at, in lower case.
     public var domains: Set<String>
     public var contact: Contact
+    /// What their media has to be like.
+    public var srtp = SRTPPolicy.auto
 
     public init(domains: [String], contact: Contact = .path) {
         self.domains = Set(domains.map { $0.lowercased() })
@@ -21,5 +25,9 @@ public struct PhoneSettings: Hashable, Sendable {
     public static let trunkName = "phones"
 
     /// Phones as a trunk: its policy is that of a peer behind NAT.
-    var trunk: TrunkSettings { TrunkSettings(name: Self.trunkName, domain: "", isNAT: true) }
+    var trunk: TrunkSettings {
+        var trunk = TrunkSettings(name: Self.trunkName, domain: "", isNAT: true)
+        trunk.srtp = srtp
+        return trunk
+    }
 }
