@@ -126,14 +126,29 @@ extension Configuration {
             if let port = trunk.sourcePort, media.ports.contains(port) {
                 errors.append(error(at: path, "\(port) is one of the media ports \(media.ports.text)"))
             }
-            if let transport = trunk.transport, !outside.listen.contains(where: { $0.transport == transport }) {
-                let message =
-                    "we don't speak \(transport) outside: outside.listen does not name it"
-                    + (transport == .tls && tls?.certificate == nil ? ", which needs tls.certificate" : "")
-                errors.append(error(at: "trunks[\(index)].transport", message))
+            if let transport = trunk.transport {
+                errors += unspoken(transport, on: .outside, at: "trunks[\(index)].transport")
             }
+            errors += unspoken(byPBXs: trunk.pbx, at: "trunks[\(index)].pbx")
         }
-        return errors
+        return errors + unspoken(byPBXs: pbx, at: "pbx")
+    }
+
+    private func unspoken(byPBXs targets: [SIPTarget], at path: String) -> [ConfigurationError] {
+        targets.enumerated().flatMap { index, target in
+            let own = "\(path)[\(index)]"
+            return unspoken(target.transport, on: .inside, at: positions[own] == nil ? path : own)
+        }
+    }
+
+    /// Requests go by a transport that we have a listener for, which responses come back to.
+    private func unspoken(_ transport: TransportProtocol, on side: Side, at path: String) -> [ConfigurationError] {
+        let listen = side == .inside ? inside.listen : outside.listen
+        guard !listen.contains(where: { $0.transport == transport }) else { return [] }
+        let message =
+            "we don't speak \(transport) \(side): \(side).listen does not name it"
+            + (transport == .tls && tls?.certificate == nil ? ", which needs tls.certificate" : "")
+        return [error(at: path, message)]
     }
 
     private func mediaErrors() -> [ConfigurationError] {

@@ -141,6 +141,14 @@ struct TLSConfigurationTests {
                 "tls: {ca: system}\ntrunks:\n- {name: a, domain: a.example, transport: tls}",
                 "5:43: we don't speak tls outside: outside.listen does not name it, which needs tls.certificate"
             ),
+            (
+                "pbx: sip:10.0.0.2;transport=tls",
+                "3:6: we don't speak tls inside: inside.listen does not name it, which needs tls.certificate"
+            ),
+            (
+                "trunks:\n- {name: a, domain: a.example, pbx: [sip:10.0.0.2, sips:10.0.0.3]}",
+                "4:52: we don't speak tls inside: inside.listen does not name it, which needs tls.certificate"
+            ),
         ])
     func files(lines: String, complaint: String) throws {
         let files = try Files()
