@@ -17,7 +17,7 @@ enum OldPeer {
 }
 
 /// A bare `SSL` of OpenSSL on memory BIOs, and our server.
-struct OldPair {
+final class OldPair {
     let server: TLSEngine
     private let handle: OpaquePointer?
     private let fromNetwork = BIO_new(BIO_s_mem())
@@ -31,7 +31,9 @@ struct OldPair {
         SSL_set_connect_state(handle)
     }
 
-    mutating func run() throws {
+    deinit { SSL_free(handle) }
+
+    func run() throws {
         for _ in 0..<8 {
             SSL_do_handshake(handle)
             var octets = [UInt8](repeating: 0, count: 65_536)
@@ -44,8 +46,7 @@ struct OldPair {
         if server.state != .open { throw TLSFailure("no handshake") }
     }
 
-    mutating func failure() -> String {
-        defer { SSL_free(handle) }
+    func failure() -> String {
         do {
             try run()
             return "none"

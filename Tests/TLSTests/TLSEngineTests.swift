@@ -50,12 +50,12 @@ struct TLSEngineTests {
         var modern = try pair(server: server)
         try modern.run()
         #expect(modern.client.version == "TLSv1.3")
-        var old = OldPeer.make(client: try pair(server: server), highest: OldPeer.v12)
+        let old = OldPeer.make(client: try pair(server: server), highest: OldPeer.v12)
         #expect(old.failure() == "TLS failed: the peer offers no version of TLS that is allowed here")
-        var allowed = OldPeer.make(client: try pair(), highest: OldPeer.v12)
+        let allowed = OldPeer.make(client: try pair(), highest: OldPeer.v12)
         try allowed.run()
         #expect(allowed.server.version == "TLSv1.2")
-        var older = OldPeer.make(client: try pair(), highest: OldPeer.v11)
+        let older = OldPeer.make(client: try pair(), highest: OldPeer.v11)
         #expect(older.failure() != "none")
     }
 
