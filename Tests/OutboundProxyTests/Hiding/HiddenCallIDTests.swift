@@ -35,6 +35,31 @@ import Testing
         #expect(leaving(callID, .all).hasPrefix("sp-c"))
     }
 
+    // MARK: Hostile peers
+
+    /// The answer to a malformed request repeats what came, never what it was revealed to be: the harness scans it.
+    @Test(arguments: [
+        "Call-ID: sp-c1", "Call-ID: x@198.51.100.1", "i: y", "Call-ID:\n z", "CSeq: 1 BYE", "From: <sip:a@b>;tag=1",
+        "To: <>",
+        "Max-Forwards: x", "Content-Length: -1", "Via: SIP/2.0/UDP", "Bad Name: 1",
+    ])
+    func `a field too many, before or after a hidden Call-ID, makes nothing known of the inside`(line: String) throws {
+        let proxy = ProxyHarness()
+        let call = try proxy.callOut(callID: ProxyHarness.tellingCallID)
+        for method in ["INFO", "BYE", "INVITE", "XYZZY"] {
+            var dialog = call.itsp
+            let request = dialog.request(method)
+            let callID = try #require(request.firstRange(of: "Call-ID:"))
+            let start = request.firstRange(of: "From:")?.lowerBound ?? callID.lowerBound
+            for place in [start, request.index(after: request[callID.upperBound...].firstIndex(of: "\n") ?? start)] {
+                let text = request[..<place] + line + "\n" + request[place...]
+                for sent in proxy.receive(String(text), on: .outside) where sent.side == .outside {
+                    #expect(!sent.text.contains("192.168.0."), "\(text)\n\(sent.text)")
+                }
+            }
+        }
+    }
+
     // MARK: Dialogs
 
     @Test(arguments: [true, false])
