@@ -11,12 +11,15 @@ public struct MediaPeer: Hashable, Sendable {
     public var networks: [IPNetwork]
     /// What its media has to be like.
     public var srtp: SRTPPolicy
+    /// How keys are agreed on with it where it has not said so itself.
+    public var keying: KeyManagement
     /// Whether nobody can read the peer's SIP, and the keys in it, on its way.
     public var isSignallingSecure: Bool
 
     public init(
         side: Side, family: IPAddress.Family, signallingAddress: IPAddress, isNAT: Bool = false,
-        networks: [IPNetwork] = [], srtp: SRTPPolicy = .off, isSignallingSecure: Bool = false
+        networks: [IPNetwork] = [], srtp: SRTPPolicy = .off, keying: KeyManagement = .sdes,
+        isSignallingSecure: Bool = false
     ) {
         self.side = side
         self.family = family
@@ -24,6 +27,7 @@ public struct MediaPeer: Hashable, Sendable {
         self.isNAT = isNAT
         self.networks = networks
         self.srtp = srtp
+        self.keying = keying
         self.isSignallingSecure = isSignallingSecure
     }
 }
