@@ -44,8 +44,10 @@ extension MediaPeer {
         }
     }
 
-    /// Whether offers to the peer have keys.
-    public var isOfferedKeys: Bool { maySeeKeys && (srtp != .auto || isSignallingSecure) }
+    /// Whether offers to the peer have keys, or a fingerprint, which need not be kept secret.
+    public var isOfferedKeys: Bool {
+        keying == .dtls ? srtp != .off : maySeeKeys && (srtp != .auto || isSignallingSecure)
+    }
 
     /// Whether the peer can be offered SRTP one way or the other.
     public var hasChoiceOfOffers: Bool { srtp != .required && isOfferedKeys }
