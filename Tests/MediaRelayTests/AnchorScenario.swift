@@ -38,6 +38,8 @@ final class AnchorScenario {
     private var log: [String] = []
     /// The sockets that are read, by their address.
     private(set) var channels: [SocketAddress: MediaChannel] = [:]
+    /// Datagrams of the relay's own.
+    var sent: [(datagram: [UInt8], to: SocketAddress, descriptor: Int32)] = []
     private var exchange: UInt64 = 0
 
     static let settings = RelaySettings(
@@ -110,7 +112,8 @@ final class AnchorScenario {
 
     // MARK: The packet side
 
-    private func drain() {
+    /// Does what the anchor and the core have decided.
+    func drain() {
         for command in anchor.takeCommands() {
             log.append(describe(command))
             core.handle(command, at: .zero)
@@ -121,6 +124,8 @@ final class AnchorScenario {
             case .close(let socket):
                 if channels[socket.local]?.socket == socket { channels[socket.local] = nil }
                 binder.close(socket.descriptor)
+            case .send(let datagram, let destination, let descriptor):
+                sent.append((datagram, destination, descriptor))
             case .report, .shrunk: break
             }
         }
