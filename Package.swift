@@ -73,7 +73,7 @@ let package = Package(
         .executableTarget(
             name: "sallyport-bench",
             dependencies: [
-                "NetworkTypes", "CShims", "CBench",
+                "NetworkTypes", "CShims", "CBench", "SDP", "SRTP",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Bench/sallyport-bench",

@@ -107,12 +107,12 @@ final class LiveCall {
     var itsp: DialogEnd
     let pbxMedia: MediaEnd
     let itspMedia: MediaEnd
-    private let stage: Stage
+    private let stage: AnyObject
 
     enum Party: CaseIterable, Sendable { case pbx, itsp }
 
     init(
-        invite: WireMessage, pbx: DialogEnd, itsp: DialogEnd, pbxMedia: MediaEnd, itspMedia: MediaEnd, stage: Stage
+        invite: WireMessage, pbx: DialogEnd, itsp: DialogEnd, pbxMedia: MediaEnd, itspMedia: MediaEnd, stage: AnyObject
     ) {
         self.invite = invite
         self.pbx = pbx
