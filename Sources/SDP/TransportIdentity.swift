@@ -11,6 +11,9 @@ public struct TransportIdentity: Hashable, Sendable {
     /// The octets of `a=tls-id`: a new value asks for a new association (RFC 8842 §4).
     public internal(set) var tlsID: [UInt8]?
 
+    /// One that says nothing.
+    public init() {}
+
     /// The longest `a=tls-id` that is read.
     static let longestID = 255
 

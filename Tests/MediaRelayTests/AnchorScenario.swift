@@ -40,6 +40,8 @@ final class AnchorScenario {
     private(set) var channels: [SocketAddress: MediaChannel] = [:]
     /// Datagrams of the relay's own.
     var sent: [(datagram: [UInt8], to: SocketAddress, descriptor: Int32)] = []
+    /// What the worker was told last about each leg's peer.
+    private(set) var remotes: [LegEnd: LegRemote] = [:]
     private var exchange: UInt64 = 0
 
     static let settings = RelaySettings(
@@ -116,6 +118,7 @@ final class AnchorScenario {
     func drain() {
         for command in anchor.takeCommands() {
             log.append(describe(command))
+            if case .prepare(_, let leg, let remote) = command { remotes[leg] = remote }
             core.handle(command, at: .zero)
         }
         while let effect = core.nextEffect() {
