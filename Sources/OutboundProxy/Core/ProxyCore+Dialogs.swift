@@ -260,6 +260,7 @@ extension ProxyCore {
             side: side, family: family, signallingAddress: flow.peer.ip, isNAT: trunk?.isNAT ?? false,
             networks: trunk?.mediaNetworks ?? [],
             srtp: side == .inside ? settings.insideSRTP : trunk?.srtp ?? .auto,
+            keying: side == .inside ? settings.insideKeying : trunk?.keying ?? .sdes,
             isSignallingSecure: transport == .tls)
     }
 }

@@ -56,7 +56,7 @@ final class StreamTransport: StreamConnectionOwner {
         for (listener, device) in zip(listeners, devices) {
             var own = options
             own.device = device
-            servers.append(listener.transport.isReliable ? try server(for: listener, &own) : nil)
+            servers.append(listener.transport.isReliable && listener.isOpen ? try server(for: listener, &own) : nil)
             self.options.append(own)
         }
         timer = Timer(on: loop) { [unowned self] in handleTimeouts() }
