@@ -94,7 +94,7 @@ private final class RelayStage {
             case .register(let channel): channels[channel.socket.descriptor] = channel
             case .close(let socket):
                 precondition(channels.removeValue(forKey: socket.descriptor) != nil, "a socket is closed once")
-            case .report, .shrunk: break
+            case .report, .send, .shrunk: break
             }
         }
     }
