@@ -15,7 +15,7 @@ import Testing
         .map { [UInt8](try Data(contentsOf: $0)) }
     }
 
-    @Test(arguments: ["message", "stream", "uri", "sdp", "proxy", "relay", "srtp", "crypto", "tls"])
+    @Test(arguments: ["message", "stream", "uri", "sdp", "proxy", "relay", "srtp", "crypto", "tls", "dtls"])
     func `past finds are handled`(target: String) throws {
         let inputs = try Self.inputs(of: target)
         #expect(!inputs.isEmpty)
@@ -43,6 +43,7 @@ import Testing
         case "srtp": SecurePacketCheck.run(input)
         case "crypto": CryptoLineCheck.run(input)
         case "tls": HandshakeCheck.run(input)
+        case "dtls": KeyingCheck.run(input)
         default: ProxyCheck.run(input)
         }
     }
