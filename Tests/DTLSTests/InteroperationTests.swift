@@ -45,8 +45,8 @@ struct InteroperationTests {
         return try #require(CertificateFingerprint(.sha384, octets))
     }
 
-    @Test("openssl s_client with use_srtp agrees on the same keys")
-    func client() throws {
+    @Test("openssl s_client with use_srtp agrees on the same keys, also in fragments", arguments: [1400, 300])
+    func client(_ largest: Int) throws {
         let fingerprint = try certify()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let socket = try Socket()
@@ -56,16 +56,21 @@ struct InteroperationTests {
         let (process, output) = try openssl(
             "s_client", "-dtls1_2", "-connect", "127.0.0.1:\(socket.port)", "-cert", "\(directory)/certificate.pem",
             "-key", "\(directory)/key.pem", "-use_srtp", "SRTP_AES128_CM_SHA1_80", "-keymatexport",
-            "EXTRACTOR-dtls_srtp", "-keymatexportlen", "60")
+            "EXTRACTOR-dtls_srtp", "-keymatexportlen", "60", "-cipher",
+            "ECDHE-ECDSA-AES128-GCM-SHA256", "-mtu", "\(largest)")
         defer { process.terminate() }
         let end = Link.now + .seconds(20)
+        var received: [Int] = []
         while association.state != .established, Link.now < end {
             if let (datagram, source) = socket.receive(within: 100) {
+                received.append(datagram.count)
                 association.receive(datagram, from: source, at: Link.now)
                 for answer in association.takeOutput() { socket.send(answer, to: source) }
             }
             association.handleTimeout(at: Link.now)
         }
+        // Its certificate alone takes 800 octets.
+        #expect(received.allSatisfy { $0 <= largest } && (largest == 1400 || received.count > 5))
         let keys = try #require(association.keys)
         #expect(keys.inbound.suite == .aes128SHA1x80)
         var text = ""
