@@ -25,8 +25,9 @@ final class KeyExchange {
     static let totalTime: Duration = .seconds(180)
     /// How long before a spoilt handshake is begun again.
     private static let pause: Duration = .milliseconds(500)
-    /// How long a peer may still ask for our last flight.
-    static let lingering: Duration = .seconds(60)
+    /// How long a peer may still ask for our last flight, where the last one is ours: it has tried four times by then.
+    /// An association takes 50 kB, so those that are of no more use are not kept for the call.
+    static let lingering: Duration = .seconds(15)
 
     let parameters: DTLSParameters
     private let identity: DTLSIdentity
@@ -142,12 +143,11 @@ extension KeyExchange {
         if source == destination { attempts[index].source = source }
         let association = attempts[index].association
         association.receive(datagram, from: source, at: now)
-        defer { collect(to: destination) }
+        // What a failed one still has to say, an alert, is for whoever failed.
+        collect(to: destination)
         switch association.state {
         case .established: return keys == nil && succeed(association, with: source, at: now)
         case .failed:
-            // What it still has to say, an alert, is for whoever failed.
-            collect(to: destination)
             attempts.remove(at: index)
             if parameters.role == .active { beginsAgain = now + Self.pause }
             return false
@@ -159,8 +159,7 @@ extension KeyExchange {
         guard let agreed = association.keys else { return false }
         keys = LegKeys(inbound: agreed.inbound, outbound: agreed.outbound)
         winner = source
-        attempts.removeAll { $0.association !== association }
-        for index in attempts.indices { attempts[index].source = source }
+        attempts.removeAll { parameters.role == .active || $0.association !== association }
         listener = nil
         beginsAgain = nil
         ends = now + Self.lingering

@@ -286,6 +286,30 @@ struct HandshakeTests {
         #expect(scenario.forward(rtp(5), on: stream.caller.rtp, from: Self.pbx)?.to == Self.trunk)
     }
 
+    @Test("a peer that didn't get our last flight gets it again, for a while")
+    func lastFlight() throws {
+        let stream = open(.passive)
+        let peer = try client(phone)
+        exchange(peer, with: stream.callee.rtp, rounds: 2)
+        // Its flight arrives, ours doesn't.
+        for datagram in peer.association.takeOutput() {
+            _ = scenario.receive(datagram, on: stream.callee.rtp.descriptor, from: Self.trunk)
+        }
+        #expect(!scenario.sent.isEmpty && peer.keys == nil)
+        scenario.sent = []
+        usleep(300_000)
+        scenario.advance(.milliseconds(300))
+        peer.association.handleTimeout(at: scenario.now)
+        exchange(peer, with: stream.callee.rtp)
+        #expect(try passes(1, stream, peer))
+        #expect(scenario.core.nextDeadline != nil)
+        scenario.advance(.seconds(15))
+        #expect(scenario.core.nextDeadline == nil)
+        #expect(scenario.relay([22], on: stream.callee.rtp, from: Self.trunk) == "malformed")
+        #expect(scenario.relay([22, 0xfe], on: stream.callee.rtp, from: Self.trunk) == "consumed")
+        #expect(try passes(2, stream, peer))
+    }
+
     @Test("forks that share a leg have associations of their own, also from one address")
     func forks() throws {
         let stream = open(.active)
