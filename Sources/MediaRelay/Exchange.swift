@@ -1,4 +1,5 @@
 import NetworkTypes
+import RTP
 import SDP
 
 /// One offer/answer exchange of a session (RFC 3264), from its offer until a later one has made it history.
@@ -17,6 +18,8 @@ struct Exchange {
         /// What the offer says on the other leg.
         var face = LegFace()
         var isHeld = false
+        /// What the offerer's payload types stand for.
+        var formats: [PayloadFormat] = []
         /// What was committed before, for the case that the exchange fails after a provisional answer.
         var previous: AnchoredMedia.Branch?
     }

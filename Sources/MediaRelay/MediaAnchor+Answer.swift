@@ -1,4 +1,5 @@
 public import NetworkTypes
+import RTP
 import SDP
 
 // Answers commit what an offer prepared; rollbacks discard it.
@@ -12,6 +13,7 @@ extension MediaAnchor {
         let isHeld: Bool
         /// What was agreed on with the answerer.
         let face: LegFace
+        let formats: [PayloadFormat]
     }
 
     /// The answer to an exchange crosses; the result is the body that leaves. On refusal nothing has changed.
@@ -97,7 +99,8 @@ extension MediaAnchor {
             if !remote.hasFeedback { face.profile?.hasFeedback = false }
             accepted.append(
                 Accepted(
-                    index: index, media: stream, remote: remote, isHeld: read.isHeld || line.isHeld, face: face))
+                    index: index, media: stream, remote: remote, isHeld: read.isHeld || line.isHeld, face: face,
+                    formats: description.formats(of: media)))
         }
         return accepted
     }
@@ -146,7 +149,23 @@ extension MediaAnchor {
         branch.remotes[end] = line.remote
         branch.isHeld = line.isHeld
         branch.isRejected = false
+        describe(offer.formats, by: exchange.offerer, line.formats, &branch)
         line.media.branches[place] = branch
+    }
+
+    /// Tells the worker what payload types stand for, when that has changed.
+    private func describe(
+        _ offered: [PayloadFormat], by offerer: LegEnd, _ answered: [PayloadFormat],
+        _ branch: inout AnchoredMedia.Branch
+    ) {
+        guard offered != branch.formats[offerer] ?? [] || answered != branch.formats[offerer.opposite] ?? [] else {
+            return
+        }
+        branch.formats[offerer] = offered
+        branch.formats[offerer.opposite] = answered
+        emit(
+            .describe(
+                stream: branch.stream, caller: branch.formats.caller ?? [], callee: branch.formats.callee ?? []))
     }
 
     /// The first answer to an offer decides which streams are in use: new ones take the place of those they replace, and

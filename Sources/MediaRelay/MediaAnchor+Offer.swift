@@ -54,6 +54,7 @@ extension MediaAnchor {
             let read = try reader.read(media, from: sender, family, isAnswer: false)
             var line = Exchange.Line(remote: read.remote, isHeld: read.isHeld)
             line.profile = media.profile
+            line.formats = description.formats(of: media)
             if read.remote != nil {
                 let wasSecure = session.wasSecure(description.type(of: media), at: index, facing: end, fork)
                 line.crypto = try SecurityPolicy(peer: sender, wasSecure: wasSecure).choose(from: media)

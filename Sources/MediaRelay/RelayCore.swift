@@ -70,6 +70,7 @@ extension RelayCore {
         case .prepare(let id, let leg, let remote): stream(id)?.prepare(leg, remote)
         case .commit(let id, let generation): stream(id)?.commit(generation: generation, at: now)
         case .discard(let id, let generation): stream(id)?.discard(generation: generation)
+        case .describe(let id, let caller, let callee): stream(id)?.describe(caller: caller, callee: callee)
         case .close(let id): close(id)
         case .closeSession(let id): closeSession(id)
         case .watch(let id, let silence): watch(id, silence, at: now)

@@ -1,4 +1,5 @@
 import NetworkTypes
+import RTP
 
 /// One media description of a session, or one fork of it: two ends and the paths between them.
 final class RelayStream {
@@ -19,6 +20,8 @@ final class RelayStream {
         self.channels = channels
         self.caller = StreamEnd(caller, isOpaque: isOpaque, budget: budget)
         self.callee = StreamEnd(callee, isOpaque: isOpaque, budget: budget)
+        self.caller.observer.opposite = self.callee.observer
+        self.callee.observer.opposite = self.caller.observer
         self.caller.attach(to: self)
         self.callee.attach(to: self)
     }
@@ -55,6 +58,7 @@ extension RelayStream {
     }
 
     private func point(_ from: StreamEnd, at to: StreamEnd) {
+        from.observer.protector = from.protector
         let dropsFeedback = from.hasFeedback && !to.hasFeedback
         let media = target(to.mediaDestination, from: to.leg.rtp, of: to, dropsFeedback: dropsFeedback)
         let control = target(to.controlDestination, from: to.controlSender, of: to, dropsFeedback: dropsFeedback)
@@ -78,7 +82,21 @@ extension RelayStream {
 // MARK: Reports
 
 extension RelayStream {
-    var reports: [LegReport] { [caller.report(id, .caller), callee.report(id, .callee)] }
+    var reports: [LegReport] {
+        [caller.report(id, .caller, opposite: callee), callee.report(id, .callee, opposite: caller)]
+    }
+
+    /// The source whose packets go to the peer of a path: that of the other end.
+    func source(oppositeTo path: RelayPath) -> UInt32? {
+        path === caller.rtp || path === caller.rtcp ? callee.rtp.mediaSource : caller.rtp.mediaSource
+    }
+
+    /// Says what the payload types of each end's peer stand for.
+    func describe(caller formats: [PayloadFormat], callee others: [PayloadFormat]) {
+        // Who receives says what its numbers mean, nearly always the same as the sender's own.
+        caller.rtp.describe(others + formats)
+        callee.rtp.describe(formats + others)
+    }
 
     var lastValid: Instant {
         max(caller.lastValid ?? .zero, callee.lastValid ?? .zero)

@@ -8,6 +8,7 @@ final class StreamEnd {
     let rtp: RelayPath
     let rtcp: RelayPath
     private let receiver = LegReceiver()
+    let observer = ControlObserver()
     private var current: LegRemote?
     private var prepared: LegRemote?
     /// What protects the packets to the leg's peer.
@@ -15,8 +16,8 @@ final class StreamEnd {
 
     init(_ leg: MediaLeg, isOpaque: Bool, budget: ProvisionalBudget) {
         self.leg = leg
-        rtp = RelayPath(isOpaque ? .opaque : .rtp, budget: budget, receiver: receiver)
-        rtcp = RelayPath(isOpaque ? .opaque : .rtcp, budget: budget, receiver: receiver)
+        rtp = RelayPath(isOpaque ? .opaque : .rtp, budget: budget, receiver: receiver, observer: observer)
+        rtcp = RelayPath(isOpaque ? .opaque : .rtcp, budget: budget, receiver: receiver, observer: observer)
     }
 
     func attach(to stream: RelayStream) {
@@ -104,11 +105,34 @@ extension StreamEnd {
         return max(media, rtcp.lastValid ?? media)
     }
 
-    func report(_ stream: RelayStreamID, _ end: LegEnd) -> LegReport {
+    /// `opposite` sends what the leg's peer gets.
+    func report(_ stream: RelayStreamID, _ end: LegEnd, opposite: StreamEnd) -> LegReport {
         var counters = RelayCounters()
         rtp.add(to: &counters)
         rtcp.add(to: &counters)
-        return LegReport(
+        var report = LegReport(
             stream: stream, leg: end, counters: counters, local: leg.rtp.socket.local, source: rtp.latched)
+        report.signalled = current?.rtp
+        report.isSecure = receiver.isSecure
+        if rtp.content == .rtp {
+            report.quality = quality(opposite)
+            report.quality.judge(counters)
+        }
+        return report
+    }
+
+    private func quality(_ opposite: StreamEnd) -> LegQuality {
+        var quality = LegQuality()
+        rtp.add(to: &quality)
+        quality.roundTrip = observer.roundTrip.map { $0.seconds * 1_000 }
+        if observer.roundTrips.count > 0 {
+            quality.meanRoundTrip = observer.roundTrips.sum.seconds * 1_000 / Double(observer.roundTrips.count)
+        }
+        if let reception = observer.reception {
+            quality.remoteLost = Int64(reception.lost)
+            quality.remoteLoss = Double(reception.fractionLost) / 256
+            quality.remoteJitter = opposite.rtp.milliseconds(of: reception.jitter)
+        }
+        return quality
     }
 }

@@ -29,6 +29,8 @@ public struct MediaDescription: Hashable, Sendable {
     public internal(set) var crypto: [CryptoAttribute] = []
     /// How many `a=crypto` lines there are.
     public internal(set) var cryptoLines = 0
+    /// The `a=rtpmap` lines, as many as there are payload types worth knowing.
+    public internal(set) var maps: [RTPMap] = []
     /// Where the next `m=` line begins, or the body ends.
     public internal(set) var end: Int
 

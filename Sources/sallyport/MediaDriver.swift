@@ -56,7 +56,7 @@ extension RelayCommand {
     var session: RelaySessionID {
         switch self {
         case .open(let stream, _, _, _), .fork(let stream, _, _, _), .prepare(let stream, _, _), .commit(let stream, _),
-            .discard(let stream, _), .close(let stream):
+            .discard(let stream, _), .describe(let stream, _, _), .close(let stream):
             stream.session
         case .closeSession(let session), .watch(let session, _): session
         }
