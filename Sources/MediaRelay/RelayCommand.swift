@@ -69,6 +69,8 @@ public struct LegRemote: Hashable, Sendable {
     public var isDestinationFixed: Bool
     /// How packets are secured, both ways.
     public var security = LegSecurity.plain
+    /// Whether ``rtp`` is a media port of ours: another leg is the peer.
+    public var isJoint = false
     /// Whether the peer speaks RTCP feedback (RFC 4585).
     public var hasFeedback = false
 

@@ -9,13 +9,14 @@ public import NetworkTypes
 /// whether or not they name something that exists: each descriptor is handed back once, by ``RelayEffect/close(_:)``.
 public final class RelayCore {
     private var sessions: [RelaySessionID: RelaySession] = [:]
-    private let channels = ChannelTable()
+    private let channels: ChannelTable
     private var deadlines = DeadlineQueue<(session: RelaySessionID, scheduled: Instant)>()
     private var effects: [RelayEffect] = []
     private var nextIndex = 0
     private var highWater = HighWater()
 
-    public init() {}
+    /// `hasSiblings`: whether the process has other workers, to whose ports packets go through the kernel.
+    public init(hasSiblings: Bool = false) { channels = ChannelTable(hasSiblings: hasSiblings) }
 
     /// Legs that are joined in a circle keep each other: live ones are parted when the core goes.
     deinit {

@@ -212,8 +212,9 @@ extension RelayPath {
             }
             length = protected
         }
-        if let joined = output.joined, !joined.isClosed {
-            guard joints < Self.maximumJoints else {
+        if let joined = output.joined {
+            // A leg that is gone leaves its port to another call.
+            guard joints < Self.maximumJoints, !joined.isClosed else {
                 droppedNoDestination &+= 1
                 return .drop(.noDestination)
             }

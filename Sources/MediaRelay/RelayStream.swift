@@ -71,8 +71,11 @@ extension RelayStream {
         _ destination: SocketAddress?, from sender: MediaChannel, of end: StreamEnd, dropsFeedback: Bool
     ) -> RelayTarget? {
         guard let destination else { return nil }
+        let joined = channels[destination]
+        // The port may be another call's by now.
+        if end.isJoint, joined == nil, !channels.hasSiblings { return nil }
         return RelayTarget(
-            destination: destination, sender: sender, joined: channels[destination], protector: end.protector,
+            destination: destination, sender: sender, joined: joined, protector: end.protector,
             dropsFeedback: dropsFeedback)
     }
 

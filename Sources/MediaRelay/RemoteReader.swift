@@ -54,7 +54,9 @@ struct RemoteReader {
         let target = SocketAddress(ip, media.port)
         switch policy.objection(to: ip, of: peer.side) {
         case nil: remote.rtp = target
-        case .ourOwn?: remote.rtp = try ownTarget(target, from: peer)
+        case .ourOwn?:
+            remote.rtp = try ownTarget(target, from: peer)
+            remote.isJoint = true
         case .otherSide? where peer.isNAT: try assume(media, from: peer, family, &remote)
         case let objection?: throw .forbiddenAddress(ip, objection)
         }

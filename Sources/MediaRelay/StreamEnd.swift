@@ -40,8 +40,9 @@ final class StreamEnd {
 extension StreamEnd {
     func prepare(_ remote: LegRemote) {
         prepared = remote
-        rtp.prepare(SourceRules(remote, signalled: remote.rtp))
-        rtcp.prepare(SourceRules(remote, signalled: remote.rtcp))
+        let own = leg.rtp.socket.local.ip
+        rtp.prepare(SourceRules(remote, signalled: remote.rtp, own: own))
+        rtcp.prepare(SourceRules(remote, signalled: remote.rtcp, own: own))
         receiver.prepare(remote.security, leg.contexts)
         updateSecurity()
     }
@@ -74,6 +75,9 @@ extension StreamEnd {
 
     /// Whether the peer is to have packets protected, and there is nothing to do it with.
     private var lacksKeys: Bool { current?.security != .plain && protector == nil }
+
+    /// Whether the peer is another leg of ours.
+    var isJoint: Bool { current?.isJoint ?? false }
 
     var hasFeedback: Bool { current?.hasFeedback ?? false }
 }

@@ -12,7 +12,8 @@ final class MediaDriver: Sendable {
         self.mailboxes = mailboxes
         threads = try mailboxes.enumerated().map { index, mailbox in
             try LoopThread.start(name: "media-\(index)") { loop in
-                try MediaWorker(index: index, loop: loop, mailbox: mailbox, report: report)
+                try MediaWorker(
+                    index: index, of: mailboxes.count, loop: loop, mailbox: mailbox, report: report)
             }
         }
     }
