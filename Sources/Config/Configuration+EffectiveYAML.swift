@@ -30,6 +30,7 @@ extension Configuration {
             "admin:", "  listen: \(quoted(admin.listen.description))",
             "log:", "  level: \(log.level.rawValue)", "  format: \(log.format.rawValue)",
         ]
+        if let calls = log.calls { lines.append("  calls: \(quoted(calls))") }
         return lines.joined(separator: "\n") + "\n"
     }
 

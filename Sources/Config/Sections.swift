@@ -106,6 +106,8 @@ public struct LogConfiguration: Hashable, Sendable {
 
     public var level = Level.info
     public var format = Format.text
+    /// The file of call records, if any.
+    public var calls: String?
 
     public init() {}
 }

@@ -123,8 +123,9 @@ extension YAMLReader {
     }
 
     mutating func log(_ log: inout LogConfiguration, from entry: Entry) {
-        guard let entries = entries(of: entry, keys: KnownKeys(["level", "format"])) else { return }
+        guard let entries = entries(of: entry, keys: KnownKeys(["level", "format", "calls"])) else { return }
         set(&log.level, from: entries["level"], Value.word)
         set(&log.format, from: entries["format"], Value.word)
+        setFile(&log.calls, from: entries["calls"])
     }
 }

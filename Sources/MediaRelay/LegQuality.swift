@@ -18,6 +18,8 @@ public struct LegQuality: Hashable, Sendable {
     public var score: Double?
 
     public init() {}
+
+    public var codecName: String? { codec?.name }
 }
 
 extension LegQuality {

@@ -66,11 +66,13 @@ extension MediaAnchor {
         updateWatch(session)
     }
 
-    /// The dialog is over: all streams end and all ports are free again.
-    public func close(_ id: RelaySessionID) {
-        guard let session = sessions.removeValue(forKey: id) else { return }
+    /// The dialog is over: all streams end and all ports are free again. Whether its worker will report on it.
+    @discardableResult
+    public func close(_ id: RelaySessionID) -> Bool {
+        guard let session = sessions.removeValue(forKey: id) else { return false }
         for media in session.allMedia { release(media) }
         if session.wasOpened { emit(.closeSession(id)) }
+        return session.wasOpened
     }
 
     /// Leaves `media` with the branch of one fork. One that has not been heard of inherits the first.

@@ -130,8 +130,10 @@ public struct LegReport: Hashable, Sendable {
     public var source: SocketAddress?
     /// Where the peer wants its RTP, as signalled.
     public var signalled: SocketAddress?
-    /// Whether only what is authentic is taken from the peer.
-    public var isSecure = false
+    /// How packets are secured, and who told the keys: a session description, or DTLS.
+    public enum Security: String, Hashable, Sendable { case rtp, sdes, dtls }
+
+    public var security = Security.rtp
     public var quality = LegQuality()
 
     public init(

@@ -117,12 +117,20 @@ extension StreamEnd {
         var report = LegReport(
             stream: stream, leg: end, counters: counters, local: leg.rtp.socket.local, source: rtp.latched)
         report.signalled = current?.rtp
-        report.isSecure = receiver.isSecure
+        report.security = security
         if rtp.content == .rtp {
             report.quality = quality(opposite)
             report.quality.judge(counters)
         }
         return report
+    }
+
+    private var security: LegReport.Security {
+        switch current?.security {
+        case nil, .plain: .rtp
+        case .srtp: .sdes
+        default: .dtls
+        }
     }
 
     private func quality(_ opposite: StreamEnd) -> LegQuality {
