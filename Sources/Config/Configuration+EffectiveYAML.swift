@@ -14,7 +14,7 @@ extension Configuration {
         lines.append(trunks.isEmpty ? "trunks: []" : "trunks:")
         for trunk in trunks { lines += trunk.lines }
         lines += [
-            "media:", "  ports: \(media.ports.text)", "  timeout: \(media.timeout.unitText)", "  direct_media: no",
+            "media:", "  ports: \(media.ports.text)", "  timeout: \(media.timeout.unitText)", "  direct_media: \(media.isDirect ? "yes" : "no")",
             "  workers: \(media.workers)", "  allow: \(list(media.allow))",
         ]
         lines += remotePhones.lines

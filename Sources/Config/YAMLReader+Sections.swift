@@ -65,7 +65,7 @@ extension YAMLReader {
         set(&media.timeout, from: entries["timeout"]) { text throws(ValueError) in
             try Value.duration(text, in: .seconds(5)...(.seconds(24 * 3600)))
         }
-        expect(entries["direct_media"], ["no", "off", "false"], notBuilt: ["yes", "on", "true"])
+        set(&media.isDirect, from: entries["direct_media"], Value.boolean)
         set(&media.workers, from: entries["workers"]) { text throws(ValueError) in try Value.count(text, in: 1...256) }
         setList(&media.allow, from: entries["allow"], Value.network)
     }

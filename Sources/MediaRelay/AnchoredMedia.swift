@@ -19,6 +19,8 @@ final class AnchoredMedia {
         var faces = PerEnd<LegFace>()
         /// What the worker was told of the peers' payload types.
         var formats = PerEnd<[PayloadFormat]>()
+        /// Whether the peers look for a way by ICE.
+        var usesICE = PerEnd<Bool>()
         /// Whether the last exchange put the stream on hold.
         var isHeld = false
         /// Whether the answer refused the stream.

@@ -32,6 +32,11 @@ struct Exchange {
     /// Whether the offer was made before the dialog was confirmed, so that several forks may answer.
     let isEarly: Bool
     var lines: [Line]
+    /// What the offer said instead of our address, and whether the offerer uses ICE.
+    var direct: DirectMedia?
+    var usesICE = false
+    /// Who was told somebody else's address before, for the case that the exchange fails after a provisional answer.
+    var previouslyDirect: PerEnd<Bool>?
     /// The forks that have answered.
     var answered: [UInt32] = []
 

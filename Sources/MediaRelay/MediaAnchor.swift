@@ -63,6 +63,7 @@ extension MediaAnchor {
         for media in session.allMedia { keep(fork, of: media, in: session) }
         for media in session.media.compactMap({ $0 }) where media.branches[0].isRejected { retire(media, of: session) }
         session.noteSecurity()
+        publishFarEnds(of: session)
         updateWatch(session)
     }
 
@@ -99,8 +100,12 @@ extension MediaAnchor {
     }
 
     private func release(_ media: AnchoredMedia) {
+        forgetFarEnd(behind: media.shared.rtp.local)
         ports.release(media.shared)
-        for branch in media.branches { ports.release(branch.own) }
+        for branch in media.branches {
+            forgetFarEnd(behind: branch.own.rtp.local)
+            ports.release(branch.own)
+        }
     }
 
     /// Silence means a dead call only where both ends should be sending: answered, RTP, nothing on hold.
@@ -108,6 +113,8 @@ extension MediaAnchor {
         let streams = session.media.compactMap { $0 }.filter { $0.branches[0].isCommitted }
         let isWatched =
             session.confirmedFork != nil && !streams.isEmpty
+            // Nobody knows how media does that doesn't come here.
+            && session.isDirect.caller != true && session.isDirect.callee != true
             && streams.allSatisfy { !$0.branches[0].isHeld && !$0.kind.isOpaque }
         let silence = isWatched ? settings.silence : nil
         guard silence != session.watched else { return }

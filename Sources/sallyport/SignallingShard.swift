@@ -305,7 +305,7 @@ struct ShardLinks: Sendable {
     /// Hands commands to the workers that own their sessions.
     let media: @Sendable ([RelayCommand]) -> Void
     /// Where calls that have ended are written down, if anywhere.
-    let calls: CallLog?
+    var calls: CallLog?
     /// Writes a registration seen down, for the next start.
     let record: @Sendable (DirectoryUpdate, Instant) -> Void
 

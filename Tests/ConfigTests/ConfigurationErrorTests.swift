@@ -55,8 +55,8 @@ struct ConfigurationErrorTests {
             .after("remote_phones: {keying: sdes}", "edge.yaml:3:17: 'remote_phones.keying' is not built yet"),
             .after("state: redis://host:6379", "edge.yaml:3:8: 'state': 'redis://' is not built yet"),
             .after(
-                "media: {direct_media: yes}",
-                "edge.yaml:3:23: 'media.direct_media': 'direct_media: yes' is not built yet"),
+                "media: {direct_media: maybe}",
+                "edge.yaml:3:23: 'media.direct_media': expected yes or no, not 'maybe'"),
             Mistake(
                 "inside: 10.0.0.1\noutside: 192.0.2.1\nlimits: {connections: 5, connections_per_source: none}",
                 "edge.yaml:3:23: 'limits.connections': expected a number from 8 to 1000000, not '5'\n"
