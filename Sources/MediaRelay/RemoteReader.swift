@@ -53,7 +53,12 @@ struct RemoteReader {
         guard ip.family == family else { throw .notAcceptable(.otherFamily) }
         let target = SocketAddress(ip, media.port)
         switch policy.objection(to: ip, of: peer.side) {
-        case nil: remote.rtp = target
+        case nil:
+            remote.rtp = target
+            // Where the rules except our own address, as on loopback, another may have its ports beside ours.
+            guard let local = policy.isOwnMediaAddress(ip, on: peer.side) else { break }
+            remote.isJoint = ports.isLive(target.port, on: local) == true
+            if remote.isJoint { remote.rtp = SocketAddress(local, target.port) }
         case .ourOwn?:
             remote.rtp = try ownTarget(target, from: peer)
             remote.isJoint = true

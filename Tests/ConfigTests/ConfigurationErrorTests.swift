@@ -31,7 +31,7 @@ struct ConfigurationErrorTests {
                 "edge.yaml:3:3: unknown key 'adresses'; did you mean 'addresses'?"),
             .after("media: {port: 10000-20000}", "edge.yaml:3:9: unknown key 'port'; did you mean 'ports'?"),
             .after(
-                "log: {colour: yes}", "edge.yaml:3:7: unknown key 'colour'; known here: calls, level, format"),
+                "log: {colour: yes}", "edge.yaml:3:7: unknown key 'colour'; known here: level, format, calls"),
             .after("state: /a\nstate: /b", "edge.yaml:4:1: key 'state' is given twice"),
             .after("log: {level: info, level: debug}", "edge.yaml:3:20: key 'level' is given twice"),
             .after(

@@ -118,6 +118,7 @@ struct CallLogTests {
                 """, body: try stage.pbx.media().description(), to: stage.inside)
             let invite = try stage.itsp.expect("INVITE")
             try stage.itsp.answer(status, to: invite, tag: "no")
+            _ = try stage.itsp.expect("ACK")
             _ = try stage.pbx.expect("\(status.prefix(3)) INVITE")
             let record = try #require(try records(path, count: 1).first)
             #expect(record.call_id == "failed-\(number)" && record.status == Int(status.prefix(3)))

@@ -2,14 +2,12 @@ import Foundation
 import NetworkTypes
 import Testing
 
-@Suite("The executable: calls that the PBX puts together")
-struct JointTests {
-    private let stage: Stage
-    private let calls: [LiveCall]
+/// Two calls of the PBX to the ITSP.
+private struct TwoCalls {
+    let stage: Stage
+    let calls: [LiveCall]
 
-    init() throws { try self.init(media: "") }
-
-    private init(media: String) throws {
+    init(media: String) throws {
         stage = try Stage(media: media)
         try stage.start()
         calls = [try stage.outboundCall(), try stage.outboundCall()]
@@ -17,7 +15,7 @@ struct JointTests {
 
     /// The PBX's re-INVITE of call `index` that names `target`; what the ITSP got.
     @discardableResult
-    private func reinvite(_ index: Int, to target: SocketAddress, version: Int) throws -> WireMessage {
+    func reinvite(_ index: Int, to target: SocketAddress, version: Int) throws -> WireMessage {
         let call = calls[index]
         let body = """
             v=0
@@ -42,14 +40,14 @@ struct JointTests {
         return invite
     }
 
-    private func join(version: Int = 2) throws -> [WireMessage] {
+    func join(version: Int = 2) throws -> [WireMessage] {
         try [0, 1].map { index in
             try reinvite(index, to: try #require(calls[1 - index].pbxMedia.remote), version: version)
         }
     }
 
     /// Packets of each ITSP's end reach the other, from where its SDP says.
-    private func talkAcross() throws {
+    func talkAcross() throws {
         for _ in 0..<10 {
             for (from, to) in [(calls[0].itspMedia, calls[1].itspMedia), (calls[1].itspMedia, calls[0].itspMedia)] {
                 let packet = from.packet()
@@ -59,10 +57,13 @@ struct JointTests {
             }
         }
     }
+}
 
+@Suite("The executable: calls that the PBX puts together")
+struct JointTests {
     @Test("Their media meets inside us, on one worker and on two, and comes back to the PBX", arguments: [1, 2])
     func joined(workers: Int) throws {
-        let test = try JointTests(media: ", workers: \(workers)")
+        let test = try TwoCalls(media: ", workers: \(workers)")
         let invites = try test.join()
         #expect(invites.allSatisfy { $0.audioAddress?.ip == test.stage.outside.ip })
         try test.talkAcross()
@@ -76,7 +77,7 @@ struct JointTests {
 
     @Test("When one of both ends, the other sends nothing to its port, and goes on with the PBX", arguments: [1, 2])
     func ends(workers: Int) throws {
-        let test = try JointTests(media: ", workers: \(workers)")
+        let test = try TwoCalls(media: ", workers: \(workers)")
         _ = try test.join()
         try test.talkAcross()
         let joint = try #require(test.calls[1].pbxMedia.remote)
@@ -94,7 +95,7 @@ struct JointTests {
 
     @Test("direct_media: both ends of the ITSP send to each other, and back to us when the PBX wants them back")
     func direct() throws {
-        let test = try JointTests(media: ", direct_media: yes, workers: 2")
+        let test = try TwoCalls(media: ", direct_media: yes, workers: 2")
         let invites = try test.join()
         #expect(invites[0].audioAddress == test.calls[1].itspMedia.rtp.address)
         #expect(invites[1].audioAddress == test.calls[0].itspMedia.rtp.address)

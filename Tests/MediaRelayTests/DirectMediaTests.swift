@@ -69,11 +69,11 @@ struct DirectMediaTests {
     func watch() throws {
         try join(one, port(two))
         try scenario.answer(audio("198.51.100.7", 5000))
-        #expect(scenario.takeCommands().contains { $0.hasPrefix("watch") && $0.hasSuffix("nil") })
+        #expect(scenario.takeCommands().contains { $0.hasPrefix("watch") && $0.hasSuffix("nothing") })
         let back = try scenario.offer(audio("192.168.0.2", 4000))
         #expect(back == audio("203.0.113.1", 10_000))
         try scenario.answer(audio("198.51.100.7", 5000))
-        #expect(scenario.takeCommands().contains { $0.hasPrefix("watch") && !$0.hasSuffix("nil") })
+        #expect(scenario.takeCommands().contains { $0.hasPrefix("watch") && !$0.hasSuffix("nothing") })
     }
 
     @Test("A trunk's own re-INVITE is answered with the other's address as well")
@@ -102,8 +102,8 @@ struct DirectMediaTests {
         #expect(answer.contains(direct.one) && answer.contains("m=audio 6002 "))
         #expect(try join(two, 10_006).contains("m=audio 5002 "))
         try scenario.answer(audio("198.51.100.8", 6002))
-        // Ports of before are free again: two pairs a call on either side.
-        #expect(scenario.binder.bound.count == 16)
+        // Ports of before are free again: a pair on each side of a call.
+        #expect(scenario.binder.bound.count == 8)
         for session in [one, two] {
             scenario.session = session
             scenario.close()
@@ -168,7 +168,7 @@ struct DirectMediaTests {
 
     @Test("All streams of a body, or none")
     func allOrNone() throws {
-        let video = "m=video 4002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+        let video = "m=video 4002 RTP/AVP 96\r\nc=IN IP4 192.168.0.2\r\na=rtpmap:96 H264/90000\r\n"
         scenario.session = one
         let mixed = try scenario.offer(audio("192.168.0.1", port(two)) + video)
         #expect(mixed.contains("c=IN IP4 203.0.113.1\r\n") && !mixed.contains("198.51.100.8"))
