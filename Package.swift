@@ -40,10 +40,12 @@ let package = Package(
         .target(name: "DNS", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "SRTP", dependencies: ["NetworkTypes", "COpenSSL", "CSRTP"], swiftSettings: strict),
         .target(name: "TLS", dependencies: ["COpenSSL", "NetworkTypes"], swiftSettings: strict),
+        .target(name: "DTLS", dependencies: ["COpenSSL", "NetworkTypes"], swiftSettings: strict),
 
         // Policy: decisions without I/O.
         .target(name: "OutboundProxy", dependencies: ["NetworkTypes", "SIP"], swiftSettings: pure),
-        .target(name: "MediaRelay", dependencies: ["NetworkTypes", "SDP", "RTP", "SRTP"], swiftSettings: pure),
+        .target(
+            name: "MediaRelay", dependencies: ["DTLS", "NetworkTypes", "SDP", "RTP", "SRTP"], swiftSettings: pure),
 
         // The outside world.
         .target(name: "Reactor", dependencies: ["CEvent", "CShims", "NetworkTypes"], swiftSettings: strict),
@@ -71,7 +73,7 @@ let package = Package(
         .executableTarget(
             name: "sallyport-bench",
             dependencies: [
-                "NetworkTypes", "CShims", "CBench",
+                "NetworkTypes", "CShims", "CBench", "SDP", "SRTP",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Bench/sallyport-bench",
@@ -111,6 +113,7 @@ let package = Package(
         .testTarget(name: "RTPTests", dependencies: ["RTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "SRTPTests", dependencies: ["SRTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "DTLSTests", dependencies: ["DTLS", "NetworkTypes"], swiftSettings: strict),
         .testTarget(
             name: "TLSTests", dependencies: ["TLS", "COpenSSL", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(

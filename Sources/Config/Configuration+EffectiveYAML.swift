@@ -6,7 +6,7 @@ extension Configuration {
     public var effectiveYAML: String {
         var lines = sideLines("inside", inside.addresses, inside.listen)
         if !inside.networks.isEmpty { lines.append("  networks: \(list(inside.networks))") }
-        lines.append("  srtp: \(inside.srtp.rawValue)")
+        lines += ["  srtp: \(inside.srtp.rawValue)", "  keying: \(inside.keying.rawValue)"]
         lines += sideLines("outside", outside.addresses, outside.listen)
         if !outside.advertise.isEmpty { lines.append("  advertise: \(list(outside.advertise))") }
         lines.append("pbx: \(list(pbx))")
@@ -14,7 +14,8 @@ extension Configuration {
         lines.append(trunks.isEmpty ? "trunks: []" : "trunks:")
         for trunk in trunks { lines += trunk.lines }
         lines += [
-            "media:", "  ports: \(media.ports.text)", "  timeout: \(media.timeout.unitText)", "  direct_media: \(media.isDirect ? "yes" : "no")",
+            "media:", "  ports: \(media.ports.text)", "  timeout: \(media.timeout.unitText)",
+            "  direct_media: \(media.isDirect ? "yes" : "no")",
             "  workers: \(media.workers)", "  allow: \(list(media.allow))",
         ]
         lines += remotePhones.lines
@@ -46,7 +47,7 @@ extension RemotePhonesConfiguration {
         var lines = ["remote_phones:", "  enabled: \(isEnabled ? "yes" : "no")"]
         if !domains.isEmpty { lines.append("  domains: \(list(domains))") }
         if let inside { lines.append("  inside: \(quoted(inside.description))") }
-        return lines + ["  contact: \(contact.rawValue)", "  srtp: \(srtp.rawValue)"]
+        return lines + ["  contact: \(contact.rawValue)", "  srtp: \(srtp.rawValue)", "  keying: \(keying.rawValue)"]
     }
 }
 
@@ -99,7 +100,7 @@ extension TrunkConfiguration {
         if !pbx.isEmpty { lines.append("    pbx: \(list(pbx))") }
         if tls != TrunkTLSConfiguration() { lines += ["    tls:"] + tls.lines.map { "      \($0)" } }
         lines += [
-            "    srtp: \(srtp.rawValue)", "    hide: \(hidesTopology ? "yes" : "no")",
+            "    srtp: \(srtp.rawValue)", "    keying: \(keying.rawValue)", "    hide: \(hidesTopology ? "yes" : "no")",
             "    hide_call_id: \(hideCallID.rawValue)",
         ]
         if let fromDomain { lines.append("    from_domain: \(quoted(fromDomain))") }

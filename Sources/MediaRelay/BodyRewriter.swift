@@ -2,7 +2,7 @@ import NetworkTypes
 import SDP
 
 /// Writes a received body anew for the other end: our address, our ports, and none of the attributes that belong to the
-/// leg it came from; our profile and our keys take their place. All other lines leave as they came.
+/// leg it came from; what our face says takes their place. All other lines leave as they came.
 ///
 /// An `a=rtcp` of our own is never needed: our RTCP port is always the next one.
 struct BodyRewriter {
@@ -21,7 +21,7 @@ struct BodyRewriter {
                 let isHold = data.address == .unspecified
                 writer.replace(data.range, with: isHold ? .unspecified(address.family) : media ?? address)
             case .media(let index):
-                writer.insert(crypto(index - 1), at: description.media[max(0, index - 1)].end)
+                writer.insert(attributes(index - 1), at: description.media[max(0, index - 1)].end)
                 write(description.media[index], line(index), to: &writer)
             case .attribute(let attribute):
                 if attribute.name == .rtcpFeedback, keepsFeedback(attribute.media, description) { continue }
@@ -29,7 +29,7 @@ struct BodyRewriter {
             }
         }
         if let last = description.media.indices.last {
-            writer.insert(crypto(last), at: description.media[last].end)
+            writer.insert(attributes(last), at: description.media[last].end)
         }
         let body = writer.finish()
         guard body.count <= SessionDescription.maximumLength else { throw .tooLarge }
@@ -44,7 +44,7 @@ struct BodyRewriter {
 
     private func line(_ index: Int) -> LegLine { lines.indices.contains(index) ? lines[index] : LegLine(port: 0) }
 
-    private func crypto(_ index: Int) -> [CryptoAttribute] { line(index).port == 0 ? [] : line(index).face.crypto }
+    private func attributes(_ index: Int) -> [UInt8] { line(index).port == 0 ? [] : line(index).face.attributes }
 
     /// Whether `a=rtcp-fb` is for the receiver as well: all but where its profile has lost feedback on the way.
     private func keepsFeedback(_ media: Int?, _ description: SessionDescription) -> Bool {

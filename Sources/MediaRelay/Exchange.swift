@@ -15,6 +15,11 @@ struct Exchange {
         /// The profile that the offerer offered, and the line with its keys that is taken up.
         var profile: RTPProfile?
         var crypto: CryptoAttribute?
+        /// The other kind of keying that is taken up: what it says of its end, and what becomes of it.
+        var identity: TransportIdentity?
+        var dtls: OfferedAssociation?
+        /// Whether it wants RTCP on the port of RTP.
+        var isMultiplexed = false
         /// What the offer says on the other leg.
         var face = LegFace()
         var isHeld = false
@@ -22,6 +27,8 @@ struct Exchange {
         var formats: [PayloadFormat] = []
         /// What was committed before, for the case that the exchange fails after a provisional answer.
         var previous: AnchoredMedia.Branch?
+
+        var hasKeys: Bool { crypto != nil || identity != nil }
     }
 
     let id: UInt64

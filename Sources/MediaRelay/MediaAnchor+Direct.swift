@@ -53,18 +53,19 @@ extension MediaAnchor {
         return offer.lines.map { line in
             guard let media = line.media, let remote = line.remote else { return nil }
             let own = media.local(facing: offer.offerer, reservation.branch(offer.fork, of: media))
-            return JointLine(joint: remote.isJoint ? remote.rtp : nil, isReachable: farEnds[own] != nil, face: line.face)
+            return JointLine(
+                joint: remote.isJoint ? remote.rtp : nil, isReachable: farEnds[own] != nil, face: line.face)
         }
     }
 
     /// Whether the offerer of an exchange can be reached by anybody where a line of its offer says.
     func isReachable(_ line: Exchange.Line, of exchange: Exchange, in session: AnchoredSession) -> Bool {
         let peer = exchange.offerer == .caller ? session.caller : session.callee
-        return !peer.isNAT && !exchange.usesICE && line.crypto == nil && line.remote?.isReachable == true
+        return !peer.isNAT && !exchange.usesICE && !line.hasKeys && line.remote?.isReachable == true
     }
 
     private func isPlain(_ face: LegFace) -> Bool {
-        face.crypto.isEmpty && face.profile == RTPProfile()
+        face == LegFace(profile: RTPProfile())
     }
 
     /// Notes that the peers behind the joints were told of: from now on they can't move without our saying so.
@@ -105,7 +106,7 @@ extension AnchoredMedia.Branch {
     /// Where anybody may send to reach the peer at `end`; nil where only we can.
     fileprivate func reachable(at end: LegEnd) -> SocketAddress? {
         guard isCommitted, let remote = remotes[end], remote.isReachable, usesICE[end] != true,
-            faces[end].map({ $0.crypto.isEmpty && $0.profile == RTPProfile() }) ?? false
+            faces[end] == LegFace(profile: RTPProfile())
         else { return nil }
         return remote.rtp
     }
@@ -116,7 +117,7 @@ extension LegRemote {
     fileprivate var isReachable: Bool {
         guard let rtp, let rtcp else { return false }
         return !isJoint && isDestinationFixed && !acceptsAnySource && signallingAddress == nil && security == .plain
-            && !hasFeedback && rtcp.ip == rtp.ip && Int(rtcp.port) == Int(rtp.port) + 1
+            && !hasFeedback && !isMultiplexed && rtcp.ip == rtp.ip && Int(rtcp.port) == Int(rtp.port) + 1
     }
 }
 

@@ -25,7 +25,7 @@ extension MediaAnchor {
         let offer = Exchange(
             id: exchange, offerer: end, generation: session.newGeneration(), fork: session.confirmedFork ?? fork,
             isEarly: session.confirmedFork == nil, lines: lines, usesICE: description.usesICE)
-        return try accept(offer, description, in: session, legs, receiver)
+        return try accept(offer, description, in: session, legs, from: sender, to: receiver)
     }
 
     static func parse(_ body: ArraySlice<UInt8>) throws(MediaRefusal) -> SessionDescription {
@@ -50,33 +50,56 @@ extension MediaAnchor {
     ) throws(MediaRefusal) -> [Exchange.Line] {
         var lines: [Exchange.Line] = []
         lines.reserveCapacity(description.media.count)
+        var refusals: [(index: Int, why: MediaRefusal)] = []
         for (index, media) in description.media.enumerated() {
-            let read = try reader.read(media, from: sender, family, isAnswer: false)
-            var line = Exchange.Line(remote: read.remote, isHeld: read.isHeld)
-            line.profile = media.profile
-            line.formats = description.formats(of: media)
-            if read.remote != nil {
+            do throws(MediaRefusal) {
                 let wasSecure = session.wasSecure(description.type(of: media), at: index, facing: end, fork)
-                line.crypto = try SecurityPolicy(peer: sender, wasSecure: wasSecure).choose(from: media)
+                let policy = policy(sender, wasSecure: wasSecure)
+                var next = try line(media, policy, family)
+                next.formats = description.formats(of: media)
+                lines.append(next)
+            } catch {
+                guard case .notAcceptable(let reason) = error, reason.isAboutKeys else { throw error }
+                refusals.append((index, error))
+                lines.append(Exchange.Line(profile: media.profile))
             }
-            lines.append(line)
         }
+        description.leaveSecured(of: &lines)
+        // Who offers a stream twice leaves the choice to us; else what can't be secured as it must be is no offer.
+        for refusal in refusals where !description.hasTwin(of: refusal.index, takenIn: lines) { throw refusal.why }
         if description.media.contains(where: { $0.port != 0 }), !lines.contains(where: { $0.remote != nil }) {
             throw .notAcceptable(.noRelayableMedia)
         }
         return lines
     }
 
+    private func line(
+        _ media: MediaDescription, _ policy: SecurityPolicy, _ family: IPAddress.Family
+    ) throws(MediaRefusal) -> Exchange.Line {
+        let read = try reader.read(media, from: policy.peer, family)
+        var line = Exchange.Line(remote: read.remote, isHeld: read.isHeld)
+        line.profile = media.profile
+        line.isMultiplexed = media.isMultiplexed && media.isRTP
+        guard read.remote != nil else { return line }
+        switch try policy.choose(from: media) {
+        case .crypto(let crypto)?: line.crypto = crypto
+        case .dtls(let identity)?: line.identity = identity
+        case .agreed?, nil: break
+        }
+        return line
+    }
+
     /// Finds or takes the ports, writes the body, and then tells the worker.
     private func accept(
         _ offer: Exchange, _ description: SessionDescription, in session: AnchoredSession, _ legs: Legs,
-        _ receiver: MediaPeer
+        from sender: MediaPeer, to receiver: MediaPeer
     ) throws(MediaRefusal) -> [UInt8] {
         var offer = offer
         var reservation = Reservation()
         let body: [UInt8]
         do {
             try assign(&offer, description, in: session, legs, &reservation)
+            associate(&offer, sender, reservation)
             chooseFaces(&offer, description, in: session, receiver, reservation)
             let end = offer.offerer.opposite
             offer.direct = self.direct(jointLines(of: offer, reservation, in: session), to: end, in: session)
@@ -138,6 +161,18 @@ extension MediaAnchor {
         }
     }
 
+    /// What becomes of the DTLS associations that the offer is about.
+    private func associate(_ offer: inout Exchange, _ sender: MediaPeer, _ reservation: Reservation) {
+        guard let fingerprint else { return }
+        for (index, line) in offer.lines.enumerated() {
+            guard let media = line.media, let identity = line.identity else { continue }
+            let branch = reservation.branch(offer.fork, of: media)
+            offer.lines[index].dtls = OfferedAssociation(
+                answering: identity, from: line.remote?.rtp, of: sender, .init(branch, facing: offer.offerer),
+                fingerprint)
+        }
+    }
+
     /// What the offer says about profiles and keys on its receiver's leg. A peer that comes with a key other than before
     /// gets a new one as well, since whoever it is now may know nothing of what was sent with the old one.
     private func chooseFaces(
@@ -154,7 +189,7 @@ extension MediaAnchor {
                 session.ownKeys.forget(media.local(facing: offer.offerer, branch))
             }
             let wasSecure = session.wasSecure(media.kind.type, at: index, facing: end, offer.fork)
-            offer.lines[index].face = SecurityPolicy(peer: receiver, wasSecure: wasSecure).face(
+            offer.lines[index].face = policy(receiver, wasSecure: wasSecure).face(
                 offering: description.media[index], before: branch?.faces[end]
             ) { session.ownKeys.key(on: media.local(facing: end, branch), $0) }
         }
@@ -170,6 +205,7 @@ extension MediaAnchor {
             let own = session.ownKeys.key(on: media.local(facing: offerer, branch), crypto.keys.suite)
             remote.security = .srtp(LegKeys(inbound: crypto.keys, outbound: own))
         }
+        if let association = line.dtls { remote.security = .dtls(association.parameters) }
         return remote
     }
 
@@ -177,7 +213,7 @@ extension MediaAnchor {
     func answerFace(
         _ line: Exchange.Line, _ offerer: LegEnd, _ branch: AnchoredMedia.Branch?, in session: AnchoredSession
     ) -> LegFace {
-        var face = LegFace(profile: line.profile)
+        var face = LegFace(profile: line.profile, dtls: line.dtls?.face, isMultiplexed: line.isMultiplexed)
         if let crypto = line.crypto, let media = line.media {
             let own = session.ownKeys.key(on: media.local(facing: offerer, branch), crypto.keys.suite)
             face.crypto = [CryptoAttribute(tag: crypto.tag, keys: own)]
@@ -200,7 +236,8 @@ extension MediaAnchor {
         guard let legs = session.legs else { throw .notAcceptable(.unexpectedAnswer) }
         let fork = session.confirmedFork ?? fork ?? exchange?.fork ?? 0
         // A description with other lines than the offer is none of its retransmissions.
-        let direct = exchange?.offerer == end && exchange?.lines.count == description.media.count ? exchange?.direct : nil
+        let direct =
+            exchange?.offerer == end && exchange?.lines.count == description.media.count ? exchange?.direct : nil
         let lines = description.media.indices.map { index -> LegLine in
             let line = exchange?[media: index]
             guard description.media[index].isRelayable else {

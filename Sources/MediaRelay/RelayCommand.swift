@@ -74,6 +74,9 @@ public struct LegRemote: Hashable, Sendable {
     /// Whether the peer speaks RTCP feedback (RFC 4585).
     public var hasFeedback = false
 
+    /// Whether RTP and RTCP have one port (RFC 5761).
+    var isMultiplexed: Bool { rtp != nil && rtp == rtcp }
+
     public init(
         generation: UInt32, rtp: SocketAddress?, rtcp: SocketAddress?, networks: [IPNetwork] = [],
         signallingAddress: IPAddress? = nil, acceptsAnySource: Bool = false, isDestinationFixed: Bool = true

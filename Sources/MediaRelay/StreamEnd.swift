@@ -9,15 +9,22 @@ final class StreamEnd {
     let rtcp: RelayPath
     private let receiver = LegReceiver()
     let observer = ControlObserver()
+    /// That of the RTCP port, whose keys may be others.
+    private let controlReceiver = LegReceiver()
     private var current: LegRemote?
     private var prepared: LegRemote?
     /// What protects the packets to the leg's peer.
     private(set) var protector: SRTPContext?
+    private(set) var controlProtector: SRTPContext?
+    let agenda: RelayAgenda
+    let exchanges: LegExchanges
 
-    init(_ leg: MediaLeg, isOpaque: Bool, budget: ProvisionalBudget) {
+    init(_ leg: MediaLeg, isOpaque: Bool, budget: ProvisionalBudget, agenda: RelayAgenda) {
         self.leg = leg
+        self.agenda = agenda
+        exchanges = LegExchanges(agenda.identity)
         rtp = RelayPath(isOpaque ? .opaque : .rtp, budget: budget, receiver: receiver, observer: observer)
-        rtcp = RelayPath(isOpaque ? .opaque : .rtcp, budget: budget, receiver: receiver, observer: observer)
+        rtcp = RelayPath(isOpaque ? .opaque : .rtcp, budget: budget, receiver: controlReceiver, observer: observer)
     }
 
     func attach(to stream: RelayStream) {
@@ -43,7 +50,10 @@ extension StreamEnd {
         let own = leg.rtp.socket.local.ip
         rtp.prepare(SourceRules(remote, signalled: remote.rtp, own: own))
         rtcp.prepare(SourceRules(remote, signalled: remote.rtcp, own: own))
-        receiver.prepare(remote.security, leg.contexts)
+        let (isSecure, isMultiplexed) = (remote.security != .plain, remote.isMultiplexed)
+        receiver.prepare(exchanges.mediaKeys(remote.security), isSecure: isSecure, leg.contexts)
+        controlReceiver.prepare(
+            exchanges.controlKeys(remote.security, isMultiplexed: isMultiplexed), isSecure: isSecure, leg.contexts)
         updateSecurity()
     }
 
@@ -53,15 +63,38 @@ extension StreamEnd {
         prepared = nil
         rtp.commit(generation: generation, at: now)
         rtcp.commit(generation: generation, at: now)
-        receiver.commit(next.security, leg.contexts, at: now)
-        protector = leg.contexts.sending(next.security)
+        let isSecure = next.security != .plain
+        exchanges.choose(next.security, isMultiplexed: next.isMultiplexed)
+        receiver.commit(mediaKeys, isSecure: isSecure, leg.contexts, at: now)
+        controlReceiver.commit(controlKeys, isSecure: isSecure, leg.contexts, at: now)
+        updateProtectors()
         updateSecurity()
+        beginExchanges(at: now)
+    }
+
+    /// Keys have come that the last commit left open.
+    func takeKeys() {
+        receiver.complete(mediaKeys, leg.contexts)
+        controlReceiver.complete(controlKeys, leg.contexts)
+        updateProtectors()
+    }
+
+    private func updateProtectors() {
+        protector = mediaKeys.flatMap { leg.contexts.context($0.outbound, .sending) }
+        controlProtector = controlKeys.flatMap { leg.contexts.context($0.outbound, .sending) }
+    }
+
+    private var mediaKeys: LegKeys? { current.flatMap { exchanges.mediaKeys($0.security) } }
+
+    private var controlKeys: LegKeys? {
+        current.flatMap { exchanges.controlKeys($0.security, isMultiplexed: $0.isMultiplexed) }
     }
 
     func discard(generation: UInt32) {
         if prepared?.generation == generation {
             prepared = nil
             receiver.discard()
+            controlReceiver.discard()
             updateSecurity()
         }
         rtp.discard(generation: generation)
@@ -70,11 +103,11 @@ extension StreamEnd {
 
     private func updateSecurity() {
         rtp.isSecured = receiver.isNeeded
-        rtcp.isSecured = receiver.isNeeded
+        rtcp.isSecured = controlReceiver.isNeeded
     }
 
-    /// Whether the peer is to have packets protected, and there is nothing to do it with.
-    private var lacksKeys: Bool { current?.security != .plain && protector == nil }
+    /// Whether the peer is to have packets protected.
+    private var isSecure: Bool { current?.security != .plain }
 
     /// Whether the peer is another leg of ours.
     var isJoint: Bool { current?.isJoint ?? false }
@@ -86,19 +119,24 @@ extension StreamEnd {
 
 extension StreamEnd {
     /// Where RTP to this leg's peer goes: as signalled, or where the peer was seen (symmetric RTP, RFC 4961).
-    var mediaDestination: SocketAddress? {
-        guard let current, let signalled = current.rtp, !lacksKeys else { return nil }
+    var mediaTarget: SocketAddress? {
+        guard let current, let signalled = current.rtp else { return nil }
         return current.isDestinationFixed ? signalled : rtp.latched ?? signalled
     }
 
     /// Where RTCP to this leg's peer goes: RTCP latches on its own.
-    var controlDestination: SocketAddress? {
-        guard let current, current.rtp != nil, let signalled = current.rtcp, !lacksKeys else { return nil }
+    var controlTarget: SocketAddress? {
+        guard let current, current.rtp != nil, let signalled = current.rtcp else { return nil }
+        if current.isMultiplexed { return mediaTarget }
         return current.isDestinationFixed ? signalled : rtcp.latched ?? signalled
     }
 
+    /// The same, as long as packets could be protected if they have to be.
+    var mediaDestination: SocketAddress? { isSecure && protector == nil ? nil : mediaTarget }
+    var controlDestination: SocketAddress? { isSecure && controlProtector == nil ? nil : controlTarget }
+
     /// The channel that RTCP leaves from: that of RTP where the peer named one port for both (RFC 5761).
-    var controlSender: MediaChannel { current?.rtcp == current?.rtp ? leg.rtp : leg.rtcp }
+    var controlSender: MediaChannel { current?.isMultiplexed == true ? leg.rtp : leg.rtcp }
 }
 
 // MARK: Reports

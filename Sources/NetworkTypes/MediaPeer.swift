@@ -11,12 +11,17 @@ public struct MediaPeer: Hashable, Sendable {
     public var networks: [IPNetwork]
     /// What its media has to be like.
     public var srtp: SRTPPolicy
+    /// How keys are agreed on with it where it has not said so itself.
+    public var keying: KeyManagement
     /// Whether nobody can read the peer's SIP, and the keys in it, on its way.
     public var isSignallingSecure: Bool
+    /// What offers of SRTP to the peer are like, where it need not take them.
+    public var srtpOffer = SRTPOffer.opportunistic
 
     public init(
         side: Side, family: IPAddress.Family, signallingAddress: IPAddress, isNAT: Bool = false,
-        networks: [IPNetwork] = [], srtp: SRTPPolicy = .off, isSignallingSecure: Bool = false
+        networks: [IPNetwork] = [], srtp: SRTPPolicy = .off, keying: KeyManagement = .sdes,
+        isSignallingSecure: Bool = false
     ) {
         self.side = side
         self.family = family
@@ -24,6 +29,26 @@ public struct MediaPeer: Hashable, Sendable {
         self.isNAT = isNAT
         self.networks = networks
         self.srtp = srtp
+        self.keying = keying
         self.isSignallingSecure = isSignallingSecure
     }
+}
+
+extension MediaPeer {
+    /// Whether the peer may have keys of ours: over signalling that anybody outside can read only where it is told so.
+    public var maySeeKeys: Bool {
+        switch srtp {
+        case .off: false
+        case .auto, .optional: isSignallingSecure || side == .inside
+        case .required: true
+        }
+    }
+
+    /// Whether offers to the peer have keys, or a fingerprint, which need not be kept secret.
+    public var isOfferedKeys: Bool {
+        keying == .dtls ? srtp != .off : maySeeKeys && (srtp != .auto || isSignallingSecure)
+    }
+
+    /// Whether the peer can be offered SRTP one way or the other.
+    public var hasChoiceOfOffers: Bool { srtp != .required && isOfferedKeys }
 }

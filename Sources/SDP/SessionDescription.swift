@@ -13,6 +13,8 @@ public struct SessionDescription: Sendable {
     public static let maximumFields = 1_024
     /// The most `a=crypto` lines of one media description.
     public static let maximumCryptoLines = 16
+    /// The most `a=fingerprint` lines of one media description, or of the session level.
+    public static let maximumFingerprints = 16
 
     /// A line that a rewrite touches.
     public enum Field: Hashable, Sendable {
@@ -35,6 +37,8 @@ public struct SessionDescription: Sendable {
     public private(set) var connection: ConnectionData?
     /// The direction at session level, `sendrecv` where none is given.
     public private(set) var direction = MediaDirection.sendrecv
+    /// What the session level says about DTLS.
+    private var identity = TransportIdentity()
     /// Whether the media description being read has had a `c=` of its own.
     private var hasOwnConnection = false
 
@@ -66,6 +70,7 @@ extension SessionDescription {
             }
         }
         if let last = media.indices.last { media[last].end = body.upperBound }
+        for index in media.indices { media[index].identity = media[index].identity.completed(by: identity) }
     }
 
     /// `o=user id version IN IP4 192.0.2.1`, read from its end: some user names have spaces.
@@ -107,11 +112,26 @@ extension SessionDescription {
         let value = bytes.trimming((colon.map { $0 + 1 } ?? line.value.upperBound)..<line.value.upperBound)
         let last = media.indices.last
         try append(.attribute(LegAttribute(name: known, media: last, line: line.range, value: value)))
-        guard let last else { return }
+        guard let last else { return try readIdentity(known, value, into: &identity) }
         switch known {
         case .rtcp where media[last].rtcp == nil: media[last].rtcp = RTCPAddress(bytes, value)
-        case .rtcpMux: media[last].isMultiplexed = true
+        case .rtcpMux, .rtcpMuxOnly: media[last].isMultiplexed = true
         case .crypto: try readCrypto(value, of: last)
+        default: try readIdentity(known, value, into: &media[last].identity)
+        }
+    }
+
+    private func readIdentity(
+        _ name: LegAttribute.Name, _ value: Range<Int>, into identity: inout TransportIdentity
+    ) throws(SDPError) {
+        switch name {
+        case .fingerprint:
+            guard identity.fingerprintLines < Self.maximumFingerprints else { throw .tooManyFields }
+            identity.fingerprintLines += 1
+            if let fingerprint = CertificateFingerprint(bytes, value) { identity.fingerprints.append(fingerprint) }
+        case .setup where identity.setup == nil: identity.setup = SetupAttribute(bytes, value)
+        case .tlsID where identity.tlsID == nil && (1...TransportIdentity.longestID).contains(value.count):
+            identity.tlsID = Array(bytes[value])
         default: break
         }
     }

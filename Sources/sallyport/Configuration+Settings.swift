@@ -14,7 +14,7 @@ extension Configuration {
             trunks: trunks.map(TrunkSettings.init), callDuration: limits.callDuration, maximumCalls: calls)
         settings.advertisedName = outside.advertisedName
         if remotePhones.isEnabled { settings.phones = PhoneSettings(remotePhones) }
-        settings.insideSRTP = inside.srtp
+        (settings.insideSRTP, settings.insideKeying) = (inside.srtp, inside.keying)
         settings.emergencyNumbers = EmergencyNumbers(emergency)
         settings.strangerRate = limits.perSource.map { max(1, Int($0.perSecond.rounded(.up))) } ?? 1_000_000
         return settings
@@ -45,20 +45,30 @@ extension Configuration {
             for (trunk, address) in sourcePorts {
                 listeners.append(outsideListener(.next(in: listeners), (.udp, address), trunk: trunk.name))
             }
+            if !outside.listen.contains(where: { $0.transport == .tls }) { addConnectingTLS(to: &listeners) }
         }
         return listeners
     }
 
+    /// Who does not listen for TLS outside can still connect to ITSPs that want it, which needs no certificate.
+    private func addConnectingTLS(to listeners: inout [Listener]) {
+        for ip in outside.addresses {
+            let address = SocketAddress(ip, TransportProtocol.tls.defaultPort)
+            guard !listeners.contains(where: { $0.local == address && $0.transport == .tls }) else { continue }
+            listeners.append(outsideListener(.next(in: listeners), (.tls, address), isOpen: false))
+        }
+    }
+
     private func outsideListener(
         _ id: ListenerID, _ listener: (transport: TransportProtocol, address: SocketAddress),
-        on owner: Listener? = nil, trunk: String? = nil
+        on owner: Listener? = nil, trunk: String? = nil, isOpen: Bool = true
     ) -> Listener {
         let family = listener.address.ip.family
         return Listener(
             id: id, side: .outside, transport: listener.transport, local: listener.address,
             advertised: outside.advertisedAddress(family).map { SocketAddress($0, listener.address.port) },
             isAnnounced: !outside.familiesOfName.contains(family), socket: owner?.id,
-            trunk: trunk)
+            trunk: trunk, isOpen: isOpen)
     }
 
     /// What the media anchors are told, before the ports are shared out among the shards.
@@ -114,7 +124,7 @@ extension PBXSettings {
 extension PhoneSettings {
     init(_ phones: RemotePhonesConfiguration) {
         self.init(domains: phones.domains, contact: phones.contact == .path ? .path : .parameter)
-        srtp = phones.srtp
+        (srtp, keying) = (phones.srtp, phones.keying)
     }
 }
 
@@ -150,7 +160,7 @@ extension TrunkSettings {
             pbxs: trunk.pbx.map(PBXSettings.init), contact: ContactMode(trunk.contact), transport: trunk.transport,
             qualify: trunk.qualify, hiding: HidingSettings(trunk))
         redirects = trunk.redirects == .follow ? .follow : .pass
-        srtp = trunk.srtp
+        (srtp, keying) = (trunk.srtp, trunk.keying)
         asksForLoad = trunk.hasOverloadControl
     }
 }

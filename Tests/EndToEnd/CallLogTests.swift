@@ -53,7 +53,9 @@ struct CallLogTests {
 
     /// A report about the source of a peer's packets.
     private func report(on packet: [UInt8], lost: UInt8, last: [UInt8]) -> [UInt8] {
-        [0x81, 201, 0, 7, 0, 0, 0, 9] + packet[8..<12] + [0x20, 0, 0, lost, 0, 0, 0, 9, 0, 0, 0, 0] + last + [0, 0, 0, 0]
+        [0x81, 201, 0, 7, 0, 0, 0, 9] + packet[8..<12] + [0x20, 0, 0, lost, 0, 0, 0, 9, 0, 0, 0, 0] + last + [
+            0, 0, 0, 0,
+        ]
     }
 
     @Test("A call's record says who, when and why, and how its media did on both legs")

@@ -23,6 +23,8 @@ public struct Listener: Hashable, Sendable {
     public let socket: ListenerID
     /// The trunk that alone has this port (design §10: `source_port`).
     public let trunk: String?
+    /// Whether peers can connect to it. Without, connections are only opened: TLS of somebody who has no certificate.
+    public let isOpen: Bool
     /// ``advertised`` as it is written into messages: host, colon, port.
     private(set) var hostPort: [UInt8]
     /// The same without the port.
@@ -32,9 +34,11 @@ public struct Listener: Hashable, Sendable {
 
     public init(
         id: ListenerID, side: Side, transport: TransportProtocol, local: SocketAddress,
-        advertised: SocketAddress? = nil, isAnnounced: Bool = true, socket: ListenerID? = nil, trunk: String? = nil
+        advertised: SocketAddress? = nil, isAnnounced: Bool = true, socket: ListenerID? = nil, trunk: String? = nil,
+        isOpen: Bool = true
     ) {
         self.id = id
+        self.isOpen = isOpen
         self.trunk = trunk
         self.side = side
         self.transport = transport
@@ -105,6 +109,8 @@ public struct TrunkSettings: Hashable, Sendable {
     public var redirects = RedirectMode.pass
     /// What its media has to be like.
     public var srtp = SRTPPolicy.auto
+    /// How keys are agreed on where we offer them.
+    public var keying = KeyManagement.sdes
     /// Whether it is asked for its load, and gets less when it says so (RFC 7339).
     public var asksForLoad = false
     /// How often each of its targets is asked whether it is alive; nil: never.
@@ -144,6 +150,7 @@ public struct ProxySettings: Sendable {
     public var trunks: [TrunkSettings]
     /// What media inside has to be like.
     public var insideSRTP = SRTPPolicy.off
+    public var insideKeying = KeyManagement.sdes
     /// Remote phones, where they are let in.
     public var phones: PhoneSettings?
     public var timers: TransactionTimers
