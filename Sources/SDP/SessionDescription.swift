@@ -112,6 +112,9 @@ extension SessionDescription {
         let value = bytes.trimming((colon.map { $0 + 1 } ?? line.value.upperBound)..<line.value.upperBound)
         let last = media.indices.last
         try append(.attribute(LegAttribute(name: known, media: last, line: line.range, value: value)))
+        if known == .ice {
+            if let last { media[last].identity.usesICE = true } else { identity.usesICE = true }
+        }
         guard let last else { return try readIdentity(known, value, into: &identity) }
         switch known {
         case .rtcp where media[last].rtcp == nil: media[last].rtcp = RTCPAddress(bytes, value)
