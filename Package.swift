@@ -158,7 +158,8 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "NetworkTypes", "CShims", "COpenSSL", "MediaRelay", "SDP", "SRTP", "TLS", "Reactor", "Config", "Admin",
+                "NetworkTypes", "CShims", "COpenSSL", "DTLS", "MediaRelay", "SDP", "SRTP", "TLS", "Reactor", "Config",
+                "Admin",
                 "TestSupport", "sallyport", "sallyport-bench", .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EndToEnd", swiftSettings: strict),

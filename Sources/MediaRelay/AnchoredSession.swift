@@ -26,6 +26,8 @@ final class AnchoredSession {
     /// The silence that the worker was last told to watch for.
     var watched: Duration?
     var ownKeys = OwnKeys()
+    /// The peers that were told somebody else's address, and send their media there.
+    var isDirect = PerEnd<Bool>()
     /// The types of media that were secure on a leg of the confirmed dialog.
     private var secureTypes = PerEnd<Set<String>>()
     private var lastGeneration: UInt32 = 0

@@ -9,6 +9,8 @@ struct BodyRewriter {
     let address: IPAddress
     /// What each media description says.
     let lines: [LegLine]
+    /// Where media goes instead, if that is not to us.
+    var media: IPAddress?
 
     func rewrite(_ description: SessionDescription) throws(MediaRefusal) -> [UInt8] {
         var writer = SDPWriter(description)
@@ -17,7 +19,7 @@ struct BodyRewriter {
             case .origin(let range): writer.replace(range, with: address)
             case .connection(let data):
                 let isHold = data.address == .unspecified
-                writer.replace(data.range, with: isHold ? .unspecified(address.family) : address)
+                writer.replace(data.range, with: isHold ? .unspecified(address.family) : media ?? address)
             case .media(let index):
                 writer.insert(attributes(index - 1), at: description.media[max(0, index - 1)].end)
                 write(description.media[index], line(index), to: &writer)

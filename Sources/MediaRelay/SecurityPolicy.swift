@@ -58,7 +58,9 @@ struct SecurityPolicy {
         var face = LegFace(profile: before?.profile ?? profile)
         let usesDTLS = usesDTLS(before)
         if before?.profile == nil {
-            face.profile = RTPProfile(isSecure: insists, hasFeedback: profile.hasFeedback, namesDTLS: usesDTLS)
+            // Who speaks plain RTP to somebody with RTP/SAVPF knows nothing of feedback, and refuses it.
+            let hasFeedback = profile.hasFeedback && (insists || !profile.isSecure)
+            face.profile = RTPProfile(isSecure: insists, hasFeedback: hasFeedback, namesDTLS: usesDTLS)
         }
         face.isMultiplexed = before?.isMultiplexed ?? false
         guard offersKeys else { return face }

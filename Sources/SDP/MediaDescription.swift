@@ -29,6 +29,8 @@ public struct MediaDescription: Hashable, Sendable {
     public internal(set) var crypto: [CryptoAttribute] = []
     /// How many `a=crypto` lines there are.
     public internal(set) var cryptoLines = 0
+    /// The `a=rtpmap` lines, as many as there are payload types worth knowing.
+    public internal(set) var maps: [RTPMap] = []
     /// What is said here or at session level about the sender's end of a DTLS association.
     public internal(set) var identity = TransportIdentity()
     /// Where the next `m=` line begins, or the body ends.

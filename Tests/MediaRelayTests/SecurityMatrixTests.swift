@@ -15,6 +15,8 @@ private struct Call {
         (pbx.srtp, pbx.keying) = (caller.policy, caller.keying)
         (trunk.srtp, trunk.keying) = (callee.policy, callee.keying)
         trunk.isSignallingSecure = true
+        // Whoever answers begins outside and waits inside.
+        self.caller.beginsHandshakes = false
         scenario = AnchorScenario(caller: pbx, callee: trunk)
     }
 

@@ -179,7 +179,7 @@ struct SessionDescriptionTests {
     @Test(
         "and all other lines are left alone",
         arguments: [
-            "a=rtcp-rsize", "a=mid:audio", "a=ssrc:1 cname:x", "a=icepick", "a=ice",
+            "a=rtcp-xr:rcvr-rtt=all", "a=mid:audio", "a=ssrc:1 cname:x", "a=icepick", "a=ice",
             "a=candidates:1",
             "a=rtpmap:0 PCMU/8000", "a=", "a", "b", "b=", "b=x", "=", "", "x=y", "C=IN IP4 192.0.2.1", " c=IN IP4 x",
             "k=clear:x", "z=1", "\u{0}\u{1}",
