@@ -107,7 +107,7 @@ struct StreamTransportTests {
 
     @Test("A stranger that says nothing is not waited for; who is known may be silent")
     func silentStranger() throws {
-        let bench = try Bench { $0.message = .milliseconds(200) }
+        let bench = try Bench { $0.strangerMessage = .milliseconds(200) }
         let known = try bench.connect()
         #expect(bench.run { $0.transport?.count == 1 })
         bench.isStranger = true

@@ -221,10 +221,12 @@ final class StreamConnection: TCPConnectionOwner {
         if isOpening { return begun + limits.opening }
         if isShakingHands { return begun + limits.handshake }
         var deadline = lastTraffic + limits.idle
-        if let partialSince { deadline = min(deadline, partialSince + limits.message) }
+        if let partialSince { deadline = min(deadline, partialSince + messageTime) }
         if let stalledSince { deadline = min(deadline, stalledSince + limits.stalled) }
         return deadline
     }
+
+    private var messageTime: Duration { isKnown ? limits.message : limits.strangerMessage }
 
     /// Ends what has outstayed its time.
     func handleTimeout() {
@@ -236,7 +238,7 @@ final class StreamConnection: TCPConnectionOwner {
         }
         if isOpening { return end(.unreachable(SystemError("connect to \(flow.peer)", code: ETIMEDOUT))) }
         if let stalledSince, stalledSince + limits.stalled <= now { return end(.overflowed) }
-        if let partialSince, partialSince + limits.message <= now { return end(.unfinished) }
+        if let partialSince, partialSince + messageTime <= now { return end(.unfinished) }
         end(.idle)
     }
 

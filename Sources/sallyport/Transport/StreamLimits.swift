@@ -10,8 +10,10 @@ struct StreamLimits {
     var handshakesPerTurn = 4
     /// Without anything in either direction, keep-alives included.
     var idle = Duration.seconds(900)
-    /// For a message to be whole, once it has begun; and for a stranger to say anything.
+    /// For a message to be whole, once it has begun.
     var message = Duration.seconds(30)
+    /// The same for a stranger, who has to say something in that time as well (security 33).
+    var strangerMessage = Duration.seconds(10)
     /// For the peer to take something of what waits for it.
     var stalled = Duration.seconds(30)
     /// For the peer to end too, after we have.
