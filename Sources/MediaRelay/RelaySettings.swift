@@ -47,7 +47,7 @@ public struct RelaySettings: Sendable {
     /// Our own addresses beside the media addresses.
     public var ownAddresses: [IPAddress]
     /// Where peers outside may be told of each other (`media.direct_media`): who they are. All shards have the same.
-    public var farEnds: FarEnds?
+    public var farEnds: (any FarEndSharing)?
 
     public init(
         inside: Edge, outside: Edge, ports: ClosedRange<UInt16> = 10_000...20_000, silence: Duration? = .seconds(60),

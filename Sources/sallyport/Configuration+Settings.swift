@@ -78,7 +78,7 @@ extension Configuration {
             outside: edge(outside.addresses, networks: [], advertised: outside.advertisedAddress),
             ports: media.ports, silence: media.timeout, allowed: media.allow,
             ownAddresses: inside.addresses + outside.addresses + (phoneAddress.map { [$0] } ?? []))
-        if media.isDirect { settings.farEnds = FarEnds() }
+        if media.isDirect { settings.farEnds = SharedFarEnds() }
         return settings
     }
 

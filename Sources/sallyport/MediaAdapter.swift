@@ -5,7 +5,7 @@ import OutboundProxy
 /// Joins the two policy cores that don't know each other: what the proxy wants anchored, the media anchor anchors.
 final class MediaAdapter: MediaAnchoring {
     let anchor: MediaAnchor
-    /// The sessions that are closed and whose workers will still report on them.
+    /// The sessions that were closed lately, whose workers will report on them.
     private(set) var awaited: Set<UInt64> = []
 
     init(_ anchor: MediaAnchor) { self.anchor = anchor }
@@ -40,8 +40,8 @@ final class MediaAdapter: MediaAnchoring {
     func rollback(session: UInt64, exchange: UInt64) { anchor.rollback(RelaySessionID(session), exchange: exchange) }
     func close(session: UInt64) { if anchor.close(RelaySessionID(session)) { awaited.insert(session) } }
 
-    /// The worker has reported.
-    func reported(session: UInt64) { awaited.remove(session) }
+    /// Everybody who cares has been told which sessions were closed.
+    func forgetClosed() { if !awaited.isEmpty { awaited = [] } }
 }
 
 extension MediaFailure {

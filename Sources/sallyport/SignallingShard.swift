@@ -147,7 +147,6 @@ final class SignallingShard: TransportClient {
         case .relay(.ended(let session, let reports)):
             log(session, reports)
             endedCalls.add(reports, of: session.value, at: loop.now)
-            media.reported(session: session.value)
         case .snapshot(let reply): reply.send(snapshot)
         }
     }
@@ -165,6 +164,7 @@ final class SignallingShard: TransportClient {
             for output in taken { carryOut(output) }
             taken.removeAll(keepingCapacity: taken.count <= Self.mostKept)
         }
+        media.forgetClosed()
         links.media(media.anchor.takeCommands())
         if let deadline = core.nextDeadline { timer?.schedule(at: Self.step(after: deadline)) }
     }

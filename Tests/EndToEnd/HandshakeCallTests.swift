@@ -1,4 +1,5 @@
 import DTLS
+import Glibc
 import NetworkTypes
 import Testing
 
@@ -49,7 +50,9 @@ struct HandshakeCallTests {
         for datagram in hello.takeOutput() { stranger.send(datagram, to: target) }
         #expect(call.pbxMedia.rtp.receive(within: 200) == nil)
         try call.talk()
-        for _ in 0..<1000 {
+        for number in 0..<1000 {
+            // No faster than a busy machine reads: the call's own packets wait in the same socket.
+            if number % 50 == 0 { usleep(5_000) }
             call.itspMedia.rtp.send([21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40], to: target)
         }
         try call.talk()

@@ -15,7 +15,7 @@ struct DirectMediaTests {
         isOn: Bool, peer: MediaPeer = .trunk, _ first: [String] = [], _ second: [String] = [], isConfirmed: Bool = true
     ) throws {
         var settings = AnchorScenario.settings
-        if isOn { settings.farEnds = FarEnds() }
+        if isOn { settings.farEnds = OwnFarEnds() }
         scenario = AnchorScenario(settings, callee: peer)
         one = scenario.session
         two = scenario.anchor.open(caller: .pbx, callee: peer)
@@ -176,4 +176,11 @@ struct DirectMediaTests {
         let refused = "m=video 0 RTP/AVP 96\r\n"
         #expect(try scenario.offer(audio("192.168.0.1", port(two)) + refused).contains(direct.one))
     }
+}
+
+/// Sendable, because each test has its own and one thread.
+private final class OwnFarEnds: FarEndSharing, @unchecked Sendable {
+    private var ends = FarEnds()
+
+    func withFarEnds<Result: Sendable>(_ body: (inout FarEnds) -> Result) -> Result { body(&ends) }
 }
