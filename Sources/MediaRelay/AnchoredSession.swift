@@ -26,6 +26,7 @@ final class AnchoredSession {
     /// The silence that the worker was last told to watch for.
     var watched: Duration?
     var ownKeys = OwnKeys()
+    var ownICE = OwnICE()
     /// The types of media that were secure on a leg of the confirmed dialog.
     private var secureTypes = PerEnd<Set<String>>()
     private var lastGeneration: UInt32 = 0
@@ -77,6 +78,12 @@ final class AnchoredSession {
                 secureTypes[end] = (secureTypes[end] ?? []).union([media.kind.type])
             }
         }
+    }
+
+    /// Keys and names of ours on a leg that is gone are not for the next one on its port.
+    func forgetOwn(_ sockets: LegSockets) {
+        ownKeys.forget(sockets.rtp.local)
+        ownICE.forget(sockets.rtp.local)
     }
 
     /// Removes every mention of a stream.

@@ -16,10 +16,11 @@ struct BodyRewriter {
             switch field {
             case .origin(let range): writer.replace(range, with: address)
             case .connection(let data):
-                let isHold = data.address == .unspecified
+                let isHold = data.address == .unspecified && !description.media.contains(where: \.isPlaceholder)
                 writer.replace(data.range, with: isHold ? .unspecified(address.family) : address)
             case .media(let index):
-                writer.insert(crypto(index - 1), at: description.media[max(0, index - 1)].end)
+                if index == 0 { writer.insert(iceOfSession, at: description.media[0].start) }
+                insert(index - 1, description, into: &writer)
                 write(description.media[index], line(index), to: &writer)
             case .attribute(let attribute):
                 if attribute.name == .rtcpFeedback, keepsFeedback(attribute.media, description) { continue }
@@ -27,11 +28,18 @@ struct BodyRewriter {
             }
         }
         if let last = description.media.indices.last {
-            writer.insert(crypto(last), at: description.media[last].end)
+            insert(last, description, into: &writer)
         }
         let body = writer.finish()
         guard body.count <= SessionDescription.maximumLength else { throw .tooLarge }
         return body
+    }
+
+    /// Writes what a media description says of ours, at its end.
+    private func insert(_ index: Int, _ description: SessionDescription, into writer: inout SDPWriter) {
+        guard description.media.indices.contains(index) else { return }
+        writer.insert(crypto(index), at: description.media[index].end)
+        writer.insert(ice(line(index)), at: description.media[index].end)
     }
 
     private func write(_ media: MediaDescription, _ line: LegLine, to writer: inout SDPWriter) {

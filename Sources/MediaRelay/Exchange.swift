@@ -14,6 +14,8 @@ struct Exchange {
         /// The profile that the offerer offered, and the line with its keys that is taken up.
         var profile: RTPProfile?
         var crypto: CryptoAttribute?
+        /// What the offerer says about its ICE agent.
+        var ice: PeerICE?
         /// What the offer says on the other leg.
         var face = LegFace()
         var isHeld = false

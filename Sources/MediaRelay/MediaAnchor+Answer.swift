@@ -94,6 +94,12 @@ extension MediaAnchor {
                 remote.security = .srtp(keys)
                 face.crypto = [own]
             }
+            if let ice = read.ice, case .agent(let own)? = line.face.ice, !ice.isMismatched {
+                face.ice = line.face.ice
+                let local = stream.local(facing: end, stream.index(of: fork).map { stream.branches[$0] })
+                session.ownICE.note(own, on: local, for: ice.fragment)
+                remote.ice = parameters(ice, local, end, in: session)
+            }
             if !remote.hasFeedback { face.profile?.hasFeedback = false }
             accepted.append(
                 Accepted(

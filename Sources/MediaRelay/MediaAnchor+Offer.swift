@@ -25,7 +25,9 @@ extension MediaAnchor {
         let offer = Exchange(
             id: exchange, offerer: end, generation: session.newGeneration(), fork: session.confirmedFork ?? fork,
             isEarly: session.confirmedFork == nil, lines: lines)
-        return try accept(offer, description, in: session, legs, receiver)
+        let written = try accept(offer, description, in: session, legs, receiver)
+        noteICE(of: sender, in: description)
+        return written
     }
 
     static func parse(_ body: ArraySlice<UInt8>) throws(MediaRefusal) -> SessionDescription {
@@ -54,6 +56,7 @@ extension MediaAnchor {
             let read = try reader.read(media, from: sender, family, isAnswer: false)
             var line = Exchange.Line(remote: read.remote, isHeld: read.isHeld)
             line.profile = media.profile
+            line.ice = read.ice
             if read.remote != nil {
                 let wasSecure = session.wasSecure(description.type(of: media), at: index, facing: end, fork)
                 line.crypto = try SecurityPolicy(peer: sender, wasSecure: wasSecure).choose(from: media)
@@ -118,6 +121,7 @@ extension MediaAnchor {
     private func prepare(_ offer: Exchange, in session: AnchoredSession) {
         for line in offer.lines {
             guard let media = line.media else { continue }
+            expectChecks(line, offer, of: media, in: session)
             for (place, branch) in media.branches.enumerated() {
                 guard offer.offerer == .caller || branch.fork == offer.fork,
                     let remote = remote(of: line, offer.offerer, media, branch, in: session)
@@ -148,6 +152,9 @@ extension MediaAnchor {
             offer.lines[index].face = SecurityPolicy(peer: receiver, wasSecure: wasSecure).face(
                 offering: description.media[index], before: branch?.faces[end]
             ) { session.ownKeys.key(on: media.local(facing: end, branch), $0) }
+            offer.lines[index].face.ice = iceFace(
+                offering: media, to: receiver, before: branch?.faces[end], media.local(facing: end, branch), in: session
+            )
         }
     }
 
@@ -161,6 +168,7 @@ extension MediaAnchor {
             let own = session.ownKeys.key(on: media.local(facing: offerer, branch), crypto.keys.suite)
             remote.security = .srtp(LegKeys(inbound: crypto.keys, outbound: own))
         }
+        remote.ice = line.ice.flatMap { parameters($0, media.local(facing: offerer, branch), offerer, in: session) }
         return remote
     }
 
@@ -172,6 +180,9 @@ extension MediaAnchor {
         if let crypto = line.crypto, let media = line.media {
             let own = session.ownKeys.key(on: media.local(facing: offerer, branch), crypto.keys.suite)
             face.crypto = [CryptoAttribute(tag: crypto.tag, keys: own)]
+        }
+        if let ice = line.ice, let media = line.media {
+            face.ice = iceFace(answering: ice, media.local(facing: offerer, branch), in: session)
         }
         return face
     }

@@ -16,6 +16,7 @@ public final class MediaAnchor {
     private var nextSession: UInt64
     private let sessionStride: UInt64
     private var commands: [RelayCommand] = []
+    private var phonesWithICE = PhonesWithICE()
 
     /// The shards of a process number their sessions apart: `firstSession`, and every `sessionStride` from there.
     public init(
@@ -38,6 +39,11 @@ public final class MediaAnchor {
     func advertised(_ leg: AnchoredSession.Leg) -> IPAddress {
         settings[leg.side][leg.local.family]?.advertised ?? leg.local
     }
+
+    /// Whether an offer to the peer is to have ICE though none was agreed on yet.
+    func speaksICE(_ peer: MediaPeer) -> Bool { phonesWithICE.contains(peer) }
+
+    func noteICE(of peer: MediaPeer, in description: SessionDescription) { phonesWithICE.note(peer, description) }
 
     func emit(_ command: RelayCommand) { commands.append(command) }
 
@@ -78,7 +84,7 @@ extension MediaAnchor {
         let kept = media.index(of: fork) ?? 0
         for (index, branch) in media.branches.enumerated() where index != kept {
             emit(.close(stream: branch.stream))
-            session.ownKeys.forget(branch.own.rtp.local)
+            session.forgetOwn(branch.own)
             ports.release(branch.own)
         }
         media.branches = [media.branches[kept]]
@@ -89,9 +95,9 @@ extension MediaAnchor {
     func retire(_ media: AnchoredMedia, of session: AnchoredSession) {
         for branch in media.branches {
             emit(.close(stream: branch.stream))
-            session.ownKeys.forget(branch.own.rtp.local)
+            session.forgetOwn(branch.own)
         }
-        session.ownKeys.forget(media.shared.rtp.local)
+        session.forgetOwn(media.shared)
         release(media)
         session.forget(media)
     }

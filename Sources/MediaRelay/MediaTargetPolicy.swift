@@ -18,7 +18,7 @@ public enum ForbiddenTarget: UInt8, Hashable, Sendable, CustomStringConvertible 
 
 /// Decides which addresses a peer may name as media targets, so that nobody uses the relay as a door into a network that
 /// he can't reach himself (coturn CVE-2020-26262, restund CVE-2021-21382).
-struct MediaTargetPolicy {
+struct MediaTargetPolicy: Hashable, Sendable {
     private let settings: RelaySettings
     private let ownAddresses: Set<IPAddress>
 

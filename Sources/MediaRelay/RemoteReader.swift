@@ -7,6 +7,8 @@ struct MediaRemote {
     var remote: LegRemote?
     /// Whether the sender neither sends nor receives, or only one of both.
     var isHeld: Bool
+    /// What the sender says about its ICE agent, if it has one.
+    var ice: PeerICE?
 }
 
 /// Turns media descriptions into what the packet side has to know of the peer, within ``MediaTargetPolicy``.
@@ -35,7 +37,10 @@ struct RemoteReader {
             signallingAddress: peer.isNAT ? peer.signallingAddress.unmapped : nil, acceptsAnySource: peer.isNAT,
             isDestinationFixed: !peer.isNAT)
         switch connection.address {
-        case .unspecified: return MediaRemote(remote: remote, isHeld: true)
+        case .unspecified:
+            remote.hasFeedback = media.profile?.hasFeedback ?? false
+            let isHeld = !media.isPlaceholder || media.direction != .sendrecv
+            return MediaRemote(remote: remote, isHeld: isHeld, ice: PeerICE(media, isAnswer: isAnswer))
         case .name: try assume(media, from: peer, family, &remote)
         case .ip(let ip): try apply(ip.unmapped, media, from: peer, family, &remote)
         }
@@ -43,7 +48,11 @@ struct RemoteReader {
         if media.isRTP, let ip = remote.rtp?.ip {
             remote.rtcp = try rtcp(media, from: peer, ip, isAnswer: isAnswer)
         }
-        return MediaRemote(remote: remote, isHeld: media.direction != .sendrecv)
+        // Two sessions of ours that are joined have nobody between them to send checks.
+        let isJoined = remote.rtp.map { policy.isOwnMediaAddress($0.ip, on: peer.side) != nil } ?? false
+        return MediaRemote(
+            remote: remote, isHeld: media.direction != .sendrecv,
+            ice: isJoined ? nil : PeerICE(media, isAnswer: isAnswer))
     }
 
     private func apply(

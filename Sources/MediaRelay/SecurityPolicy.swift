@@ -5,6 +5,7 @@ import SDP
 struct LegFace: Hashable {
     var profile: RTPProfile?
     var crypto: [CryptoAttribute] = []
+    var ice: ICEFace?
 }
 
 /// What may be agreed on with one peer about the keys of one stream.

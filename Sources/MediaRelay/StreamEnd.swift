@@ -8,6 +8,8 @@ final class StreamEnd {
     let rtp: RelayPath
     let rtcp: RelayPath
     private let receiver = LegReceiver()
+    /// Answers the checks of a peer that speaks ICE.
+    private var agent: ICEAgent?
     private var current: LegRemote?
     private var prepared: LegRemote?
     /// What protects the packets to the leg's peer.
@@ -27,6 +29,7 @@ final class StreamEnd {
     }
 
     func detach() {
+        stopChecks()
         leg.rtp.detach(rtp)
         leg.rtcp.detach(rtcp)
         rtp.point(media: nil, control: nil)
@@ -41,6 +44,7 @@ extension StreamEnd {
         prepared = remote
         rtp.prepare(SourceRules(remote, signalled: remote.rtp))
         rtcp.prepare(SourceRules(remote, signalled: remote.rtcp))
+        if let ice = remote.ice { expectChecks(ice) }
         receiver.prepare(remote.security, leg.contexts)
         updateSecurity()
     }
@@ -51,6 +55,7 @@ extension StreamEnd {
         prepared = nil
         rtp.commit(generation: generation, at: now)
         rtcp.commit(generation: generation, at: now)
+        settleChecks(next.ice)
         receiver.commit(next.security, leg.contexts, at: now)
         protector = leg.contexts.sending(next.security)
         updateSecurity()
@@ -60,6 +65,7 @@ extension StreamEnd {
         if prepared?.generation == generation {
             prepared = nil
             receiver.discard()
+            settleChecks(current?.ice)
             updateSecurity()
         }
         rtp.discard(generation: generation)
@@ -77,23 +83,67 @@ extension StreamEnd {
     var hasFeedback: Bool { current?.hasFeedback ?? false }
 }
 
+// MARK: Checks
+
+extension StreamEnd {
+    func expectChecks(_ ice: ICEParameters) {
+        if let agent { return agent.prepare(ice) }
+        let agent = ICEAgent()
+        agent.prepare(ice)
+        self.agent = agent
+        rtp.component = ICEComponent(agent)
+        rtcp.component = ICEComponent(agent)
+        updateChannels()
+    }
+
+    /// Takes up what was agreed on about checks, if anything was.
+    private func settleChecks(_ ice: ICEParameters?) {
+        guard let ice else { return stopChecks() }
+        expectChecks(ice)
+        agent?.commit(ice)
+        rtp.component?.commit(ice)
+        rtcp.component?.commit(ice)
+    }
+
+    private func stopChecks() {
+        if agent == nil { return }
+        agent = nil
+        rtp.component = nil
+        rtcp.component = nil
+        updateChannels()
+    }
+
+    private func updateChannels() {
+        leg.rtp.updateComponents()
+        leg.rtcp.updateComponents()
+    }
+}
+
 // MARK: Destinations
 
 extension StreamEnd {
     /// Where RTP to this leg's peer goes: as signalled, or where the peer was seen (symmetric RTP, RFC 4961).
     var mediaDestination: SocketAddress? {
+        if let ice = current?.ice { return ice.takesMedia && !lacksKeys ? rtp.component?.destination : nil }
         guard let current, let signalled = current.rtp, !lacksKeys else { return nil }
         return current.isDestinationFixed ? signalled : rtp.latched ?? signalled
     }
 
     /// Where RTCP to this leg's peer goes: RTCP latches on its own.
     var controlDestination: SocketAddress? {
+        if let ice = current?.ice {
+            let component = ice.isMultiplexed ? rtp.component : rtcp.component
+            return ice.takesMedia && !lacksKeys ? component?.destination : nil
+        }
         guard let current, current.rtp != nil, let signalled = current.rtcp, !lacksKeys else { return nil }
         return current.isDestinationFixed ? signalled : rtcp.latched ?? signalled
     }
 
     /// The channel that RTCP leaves from: that of RTP where the peer named one port for both (RFC 5761).
-    var controlSender: MediaChannel { current?.rtcp == current?.rtp ? leg.rtp : leg.rtcp }
+    var controlSender: MediaChannel {
+        if let ice = current?.ice { return ice.isMultiplexed ? leg.rtp : leg.rtcp }
+        return current?.rtcp == current?.rtp ? leg.rtp : leg.rtcp
+    }
 }
 
 // MARK: Reports

@@ -29,6 +29,10 @@ public struct MediaDescription: Hashable, Sendable {
     public internal(set) var crypto: [CryptoAttribute] = []
     /// How many `a=crypto` lines there are.
     public internal(set) var cryptoLines = 0
+    /// What is said about ICE.
+    public internal(set) var ice = ICEDescription()
+    /// Where the `m=` line begins.
+    public internal(set) var start: Int
     /// Where the next `m=` line begins, or the body ends.
     public internal(set) var end: Int
 
@@ -54,6 +58,7 @@ public struct MediaDescription: Hashable, Sendable {
         }
         transport = MediaProtocol(bytes, transportRange)
         profile = RTPProfile(bytes, transportRange)
+        start = value.lowerBound
         end = value.upperBound
         self.connection = connection
         self.direction = direction

@@ -44,9 +44,20 @@ public struct SDPWriter {
     /// Writes `a=crypto` lines before the line that begins at `place`, or at the end of the body.
     public mutating func insert(_ lines: [CryptoAttribute], at place: Int) {
         if lines.isEmpty { return }
+        beginLine(at: place)
+        for line in lines { line.write(into: &output) }
+    }
+
+    /// Writes whole lines before the line that begins at `place`, or at the end of the body.
+    public mutating func insert(_ text: [UInt8], at place: Int) {
+        if text.isEmpty { return }
+        beginLine(at: place)
+        output.append(contentsOf: text)
+    }
+
+    private mutating func beginLine(at place: Int) {
         remove(place..<place)
         if let last = output.last, last != 13, last != 10 { output.append(contentsOf: "\r\n".utf8) }
-        for line in lines { line.write(into: &output) }
     }
 
     /// The changed body.

@@ -35,6 +35,8 @@ public struct SessionDescription: Sendable {
     public private(set) var connection: ConnectionData?
     /// The direction at session level, `sendrecv` where none is given.
     public private(set) var direction = MediaDirection.sendrecv
+    /// What is said about ICE at session level.
+    private var ice = ICEDescription()
     /// Whether the media description being read has had a `c=` of its own.
     private var hasOwnConnection = false
 
@@ -92,7 +94,9 @@ extension SessionDescription {
 
     private mutating func readMedia(_ line: Line) throws(SDPError) {
         guard media.count < Self.maximumMedia else { throw .tooManyMedia }
-        let next = try MediaDescription(bytes, line.value, connection: connection, direction: direction)
+        var next = try MediaDescription(bytes, line.value, connection: connection, direction: direction)
+        next.start = line.range.lowerBound
+        next.ice = ice
         try append(.media(media.count))
         if let last = media.indices.last { media[last].end = line.range.lowerBound }
         media.append(next)
@@ -107,8 +111,13 @@ extension SessionDescription {
         let value = bytes.trimming((colon.map { $0 + 1 } ?? line.value.upperBound)..<line.value.upperBound)
         let last = media.indices.last
         try append(.attribute(LegAttribute(name: known, media: last, line: line.range, value: value)))
-        guard let last else { return }
+        guard let last else {
+            if known == .ice { ice.read(bytes, name: name, value: value) }
+            return
+        }
         switch known {
+        case .ice: media[last].ice.read(bytes, name: name, value: value)
+        case .candidate: media[last].ice.readCandidate(bytes, value)
         case .rtcp where media[last].rtcp == nil: media[last].rtcp = RTCPAddress(bytes, value)
         case .rtcpMux: media[last].isMultiplexed = true
         case .crypto: try readCrypto(value, of: last)

@@ -160,6 +160,7 @@ final class StatusSource: AdminSource {
             ("source", counters.droppedSource), ("malformed", counters.droppedMalformed),
             ("no destination", counters.droppedNoDestination), ("send", counters.droppedSend),
             ("authentication", counters.droppedAuthentication), ("protection", counters.droppedProtection),
+            ("check", counters.droppedChecks),
         ].filter { $0.1 > 0 }
     }
 

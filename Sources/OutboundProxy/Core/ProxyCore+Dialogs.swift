@@ -254,11 +254,13 @@ extension ProxyCore {
         _ trunk: TrunkSettings?
     ) -> MediaPeer {
         let trunk = side == .outside ? trunk : nil
-        return MediaPeer(
+        var peer = MediaPeer(
             side: side, family: family, signallingAddress: flow.peer.ip, isNAT: trunk?.isNAT ?? false,
             networks: trunk?.mediaNetworks ?? [],
             srtp: side == .inside ? settings.insideSRTP : trunk?.srtp ?? .auto,
             isSignallingSecure: transport == .tls)
+        peer.isPhone = trunk.map { isPhones($0.name) } ?? false
+        return peer
     }
 }
 
