@@ -72,7 +72,7 @@ let package = Package(
         .executableTarget(
             name: "sallyport-bench",
             dependencies: [
-                "NetworkTypes", "CShims", "CBench",
+                "NetworkTypes", "CShims", "CBench", "SDP", "SRTP",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Bench/sallyport-bench",

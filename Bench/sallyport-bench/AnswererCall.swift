@@ -27,6 +27,7 @@ final class AnswererCall: TimedCall {
     private var bye: ClientTransaction?
     private var dialog: Dialog?
     private var offered: SocketAddress?
+    private var security: SecureAudio?
     /// When to answer or hang up, and when to forget a call that is over.
     private var actAt = Instant.distantFuture
     private var lastBYE: (branch: [UInt8], response: [UInt8])?
@@ -70,6 +71,9 @@ final class AnswererCall: TimedCall {
         let expected = agent.settings.mediaAddress(seenFrom: agent.side)
         if address.ip != expected { fail("the offer's SDP names \(address.ip) instead of \(expected)") }
         offered = address
+        guard agent.settings.answersSecurely else { return }
+        security = SecureAudio(answering: request.bytes[request.body])
+        if security == nil { fail("the offer has no SRTP keys") }
     }
 
     private func respond(_ status: Int, _ reason: StaticString, sdp: [UInt8] = []) {
@@ -104,12 +108,13 @@ final class AnswererCall: TimedCall {
             let stream = try agent.media.open(call: number, end: .answerer, on: agent.address.ip)
             if settings.audio == .tones { stream.tone = ToneExchange(end: .answerer) }
             if let offered { stream.connect(to: offered) }
+            stream.security = security
             port = stream.socket.address.port
             self.stream = stream
         default: port = agent.media.portWithoutSocket()
         }
         let address = SocketAddress(agent.address.ip, port)
-        return SessionDescription.text(audioAt: address, packetTime: settings.packetTime)
+        return SessionDescription.text(audioAt: address, packetTime: settings.packetTime, security: security)
     }
 
     // MARK: Deadlines

@@ -23,6 +23,8 @@ struct CallSettings {
     var ring: Duration = .zero
     /// What is dialled, in place of a number that tells the answerer how the call is to go: To still does.
     var number: String?
+    /// Whether the answerer insists on SRTP.
+    var answersSecurely = false
     /// How long after the last packet the last one may still arrive.
     static let drain: Duration = .milliseconds(300)
 

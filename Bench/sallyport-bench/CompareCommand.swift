@@ -12,6 +12,9 @@ struct CompareCommand: ParsableCommand {
             sends through one after the other in interleaved rounds, and looks for the most each relays without loss. \
             Leave out --spawn or --rtpengine to measure the other alone.
 
+            With --srtp the callers have RTP and the answerers SRTP (SDES, AES_CM_128_HMAC_SHA1_80), every packet is \
+            verified, and packets that fail authentication, or are no RTP, show what receiving and dropping costs.
+
             sallyport-bench compare --spawn sallyport --rtpengine rtpengine
             """)
 
@@ -25,6 +28,7 @@ struct CompareCommand: ParsableCommand {
     @Option(help: "Seconds at each rate.") var seconds = 5.0
     @Option(help: "Rounds, whose median counts.") var rounds = 3
     @Option(help: "Where to begin looking for the most packets a second; 0: don't look.") var mostFrom = 40000.0
+    @Flag(help: "RTP inside, SRTP outside.") var srtp = false
     @OptionGroup var addresses: AddressOptions
     @Flag(help: "Print one JSON object.") var json = false
     @Flag(help: "No progress lines.") var quiet = false
@@ -45,7 +49,8 @@ struct CompareCommand: ParsableCommand {
         }
         let settings = CallSettings(
             inside: addresses.caller.value, outside: addresses.answerer.value,
-            proxy: (addresses.proxyInside.value, addresses.proxyOutside.value), audio: .stamped)
+            proxy: (addresses.proxyInside.value, addresses.proxyOutside.value), audio: .stamped,
+            answersSecurely: srtp)
         let loop = try LoadLoop(settings: settings, mediaPorts: addresses.ownMediaPorts.value)
         let isQuiet = quiet
         let contest = RelayContest(loop: loop) { line in
@@ -67,7 +72,8 @@ struct CompareCommand: ParsableCommand {
     private func startSallyport(_ executable: String) throws -> SpawnedProxy {
         try SpawnedProxy(
             executable: executable, inside: addresses.proxyInside.value, outside: addresses.proxyOutside.value,
-            caller: addresses.caller.value, mediaPorts: addresses.proxyMediaPorts.value, configuration: config)
+            caller: addresses.caller.value, mediaPorts: addresses.proxyMediaPorts.value, configuration: config,
+            secureTrunk: srtp ? addresses.answerer.value.ip : nil)
     }
 
     private func startRTPEngine(_ command: String) throws -> RTPEngine {
@@ -105,7 +111,7 @@ struct CompareCommand: ParsableCommand {
             let call = UInt32(1_000_000 + number)
             let caller = try loop.media.open(call: call, end: .caller, on: addresses.caller.value.ip)
             let answerer = try loop.media.open(call: call, end: .answerer, on: addresses.answerer.value.ip)
-            try engine.anchor(caller, answerer)
+            try engine.anchor(caller, answerer, securely: srtp)
             callers.append(caller)
             answerers.append(answerer)
         }

@@ -8,10 +8,20 @@ struct CompareReport: Codable {
     struct Relay: Codable {
         var name: String
         var rates: [Rate]
+        /// What it costs to receive and drop, at the first rate, where media is encrypted.
+        var drops: [Drop]
         /// Packets a second without loss; at least so many when the generator could not send more.
         var most: Double?
         var mostIsGeneratorsLimit: Bool?
         var bytesPerCall: Double
+    }
+
+    /// The rounds of packets that are not to be forwarded.
+    struct Drop: Codable {
+        var damage: SecureAudio.Damage
+        var rate: Rate
+        /// Packets that came out at the other end all the same.
+        var forwarded: UInt64
     }
 
     /// The rounds at one rate.
@@ -21,6 +31,8 @@ struct CompareReport: Codable {
         var cost: [Double]
         var sent: UInt64
         var lost: UInt64
+        /// Packets that came and should not have: another call's, doubled, from elsewhere, not authentic.
+        var wrong: UInt64
         /// The one-way times of the last round.
         var oneWay: Times
         var isGeneratorsLimit: Bool
@@ -37,6 +49,8 @@ struct CompareReport: Codable {
         _ contest: RelayContest, _ contestants: [RelayContest.Contestant], rates: [Double], seconds: Duration,
         rounds: Int, mostFrom: Double
     ) throws {
+        let isSecure = contestants.contains { $0.streams.contains { $0.security != nil } }
+        let damages = isSecure ? SecureAudio.Damage.allCases : []
         calls = (contestants.first?.streams.count ?? 0) / 2
         for contestant in contestants { _ = try contest.measure(contestant, rate: 5000, for: .seconds(1)) }
         var measurements: [String: [RelayContest.Measurement]] = [:]
@@ -47,6 +61,12 @@ struct CompareReport: Codable {
                     measurements["\(contestant.name) \(rate)", default: []].append(result)
                 }
             }
+            for damage in damages {
+                for contestant in contestants {
+                    let result = try contest.measure(contestant, rate: rates[0], for: seconds, damage: damage)
+                    measurements["\(contestant.name) \(damage)", default: []].append(result)
+                }
+            }
         }
         relays = try contestants.map { contestant in
             let most =
@@ -55,6 +75,7 @@ struct CompareReport: Codable {
             return Relay(
                 name: contestant.name,
                 rates: rates.map { Rate($0, measurements["\(contestant.name) \($0)"] ?? []) },
+                drops: damages.map { Drop($0, rates[0], measurements["\(contestant.name) \($0)"] ?? []) },
                 most: most?.rate, mostIsGeneratorsLimit: most?.isGeneratorsLimit,
                 bytesPerCall: Double(used) / Double(max(1, contestant.streams.count / 2)))
         }
@@ -68,7 +89,17 @@ extension CompareReport.Rate {
         sent = measurements.reduce(0) { $0 + $1.sent }
         lost = measurements.reduce(0) { $0 + $1.lost }
         oneWay = measurements.last?.oneWay ?? Times(LatencyHistogram())
+        wrong = measurements.reduce(0) { $0 + $1.wrong }
         isGeneratorsLimit = measurements.contains(where: \.isGeneratorsLimit)
+    }
+}
+
+extension CompareReport.Drop {
+    init(_ damage: SecureAudio.Damage, _ rate: Double, _ measurements: [RelayContest.Measurement]) {
+        self.damage = damage
+        self.rate = CompareReport.Rate(rate, measurements)
+        // The sender's count is not what came; what was lost is what did not come.
+        forwarded = self.rate.sent - min(self.rate.sent, self.rate.lost) + self.rate.wrong
     }
 }
 
@@ -83,7 +114,13 @@ extension CompareReport {
         if relays.count == 2 { rows.append(Self.ratios(relays[0], relays[1])) }
         let note =
             "Cost is CPU time per packet: median of the rounds, and the least and the most. Ratios are Sallyport's."
-        return ([Self.aligned(rows)] + delays + [note]).joined(separator: "\n")
+        return ([Self.aligned(rows)] + drops + delays + [note]).joined(separator: "\n")
+    }
+
+    private var drops: [String] {
+        relays.flatMap { relay in
+            relay.drops.map { "\(relay.name), packets with a wrong \($0.damage): \($0.rate.text($0.forwarded))" }
+        }
     }
 
     private var delays: [String] {
@@ -121,10 +158,19 @@ extension CompareReport.Relay {
 }
 
 extension CompareReport.Rate {
+    private var range: String {
+        String(format: "%.1f µs (%.1f–%.1f)", medianCost, cost.min() ?? 0, cost.max() ?? 0)
+    }
+
+    /// Of packets that are to be dropped.
+    fileprivate func text(_ forwarded: UInt64) -> String {
+        range + (forwarded > 0 ? ", \(forwarded) forwarded" : ", all dropped")
+    }
+
     fileprivate var text: String {
-        let range = String(format: "%.1f µs (%.1f–%.1f)", medianCost, cost.min() ?? 0, cost.max() ?? 0)
         let limit = isGeneratorsLimit ? " generator's limit" : ""
-        return range + (lost > 0 ? String(format: ", lost %.3f %%", Double(lost) * 100 / Double(max(1, sent))) : "")
+        return range + (wrong > 0 ? ", \(wrong) wrong" : "")
+            + (lost > 0 ? String(format: ", lost %.3f %%", Double(lost) * 100 / Double(max(1, sent))) : "")
             + limit
     }
 }

@@ -1,5 +1,6 @@
 import CBench
 import NetworkTypes
+import SRTP
 
 /// All RTP of the generator: a socket per call end, paced sending, and receiving with checks.
 ///
@@ -9,6 +10,8 @@ final class MediaEngine {
     private let poller: Poller
     /// A call's socket mostly has one packet waiting; asking for more costs half a microsecond a packet.
     private let batch = DatagramBatch(capacity: 1, size: 2048)
+    /// What is sent, with room for an authentication tag behind it.
+    private let slot: UnsafeMutableRawBufferPointer
     private let packet: UnsafeMutableRawBufferPointer
     private let milliseconds: UInt64
     private var wheel: PacingWheel
@@ -26,6 +29,8 @@ final class MediaEngine {
 
     /// The one-way times of all packets received.
     var latency = LatencyHistogram()
+    /// How the packets of encrypted streams are spoiled, if they are.
+    var damage: SecureAudio.Damage?
 
     /// `packetTime` is the audio in one packet, in milliseconds.
     init(poller: Poller, packetTime: Int, ports: ClosedRange<UInt16>, sendsRTCP: Bool) {
@@ -35,11 +40,12 @@ final class MediaEngine {
         milliseconds = UInt64(packetTime)
         wheel = PacingWheel(frame: .milliseconds(packetTime))
         let size = RTPHeader.size + packetTime * Tone.sampleRate / 1000
-        packet = .allocate(byteCount: size, alignment: 8)
-        packet.initializeMemory(as: UInt8.self, repeating: 0xff)
+        slot = .allocate(byteCount: size + SRTPContext.maximumOverhead, alignment: 8)
+        slot.initializeMemory(as: UInt8.self, repeating: 0xff)
+        packet = UnsafeMutableRawBufferPointer(rebasing: slot[..<size])
     }
 
-    deinit { packet.deallocate() }
+    deinit { slot.deallocate() }
 
     var nextDeadline: Instant { min(wheel.nextDeadline, reports.next ?? .distantFuture) }
     var worstDelay: Int64 { wheel.worstDelay }
@@ -98,8 +104,9 @@ final class MediaEngine {
         wheel.turn(at: now) { stream in
             guard let remote = stream.remote, let ip = remote.ip.v4 else { return }
             stream.writeNext(to: packet, milliseconds: milliseconds, at: CBench_realtime_nanoseconds())
-            let result = CBench_udp_send(
-                stream.socket.descriptor, packet.baseAddress, UInt32(packet.count), ip, remote.port)
+            var length = packet.count
+            if let security = stream.security { length = security.protect(slot, length: length, damage: damage) }
+            let result = CBench_udp_send(stream.socket.descriptor, slot.baseAddress, UInt32(length), ip, remote.port)
             stream.countSent(accepted: result == 0)
         }
     }

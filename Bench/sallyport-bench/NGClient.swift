@@ -20,14 +20,20 @@ final class NGClient {
         request(["command": .text("ping")], patience: patience)?["result"]?.text == "pong"
     }
 
-    /// Hands over the offer of a call; gives the SDP for the answerer.
-    func offer(call: String, from tag: String, sdp: [UInt8]) throws -> [UInt8] {
+    /// Hands over the offer of a call; gives the SDP for the answerer, which is for SRTP with keys in it if so wished.
+    func offer(call: String, from tag: String, sdp: [UInt8], securely: Bool = false) throws -> [UInt8] {
         // The interfaces are named in the order caller's side, answerer's side.
-        try exchange([
+        var entries: [String: Bencode] = [
             "command": .text("offer"), "call-id": .text(call), "from-tag": .text(tag), "sdp": .bytes(sdp),
             "direction": .list([.text("in"), .text("out")]), "ICE": .text("remove"),
             "replace": .list([.text("origin")]),
-        ])
+        ]
+        if securely {
+            entries["transport-protocol"] = .text("RTP/SAVP")
+            entries["DTLS"] = .text("off")
+            entries["SDES"] = .list([.text("only-\(SecureAudio.suite.name)")])
+        }
+        return try exchange(entries)
     }
 
     /// Hands over the answer; gives the SDP for the caller.

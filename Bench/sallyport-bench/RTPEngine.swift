@@ -39,13 +39,18 @@ final class RTPEngine {
         throw BenchFailure("rtpengine did not answer a ping:\n\(process.lastOutput)")
     }
 
-    /// Has rtpengine relay between the two ends of a call, which are connected to it.
-    func anchor(_ caller: RTPStream, _ answerer: RTPStream) throws {
+    /// Has rtpengine relay between the two ends of a call, which are connected to it; the answerer perhaps by SRTP.
+    func anchor(_ caller: RTPStream, _ answerer: RTPStream, securely: Bool) throws {
         let (call, callerTag, answererTag) = ("bench-\(caller.call)", "c\(caller.call)", "a\(answerer.call)")
         let offer = SessionDescription.text(audioAt: caller.socket.address, packetTime: 20)
-        let offered = try control.offer(call: call, from: callerTag, sdp: offer)
+        let offered = try control.offer(call: call, from: callerTag, sdp: offer, securely: securely)
+        if securely {
+            answerer.security = SecureAudio(answering: offered)
+            if answerer.security == nil { throw BenchFailure("rtpengine's offer has no keys for SRTP") }
+        }
         calls.append(call)
-        let answer = SessionDescription.text(audioAt: answerer.socket.address, packetTime: 20)
+        let answer = SessionDescription.text(
+            audioAt: answerer.socket.address, packetTime: 20, security: answerer.security)
         let answered = try control.answer(call: call, from: callerTag, to: answererTag, sdp: answer)
         guard let towardsCaller = SessionDescription.audioAddress(in: offered),
             let towardsAnswerer = SessionDescription.audioAddress(in: answered)

@@ -13,6 +13,8 @@ final class RTPStream {
     weak var peer: RTPStream?
     /// Set on streams that carry tones rather than stamps.
     var tone: ToneExchange?
+    /// Set on streams that are encrypted.
+    var security: SecureAudio?
 
     private(set) var sent: UInt64 = 0
     /// Packets that the generator's own kernel did not take; their numbers go to the next ones.
@@ -25,6 +27,10 @@ final class RTPStream {
     /// Where the engine keeps the stream.
     let slot: Int
 
+    /// The number of the first packet of this measurement, and of the other end's: numbers go on, as a key must not
+    /// see one twice.
+    private var first: UInt64 = 0
+    private var firstOfPeer: UInt64 = 0
     private var remoteIP: UInt32 = 0
     private var remotePort: UInt16 = 0
     private var window = SequenceWindow()
@@ -47,6 +53,8 @@ final class RTPStream {
 
     /// Forgets what was counted, so that a new measurement begins. Both ends are reset while nothing is on its way.
     func resetCounters() {
+        first += sent
+        peer?.firstOfPeer = first
         (sent, refused, received, window) = (0, 0, ReceivedCounters(), SequenceWindow())
     }
 
@@ -70,6 +78,11 @@ struct ReceivedCounters {
     var wrongSource: UInt64 = 0
     /// Packets of another call, of this very end, or no RTP of ours at all.
     var wrongCall: UInt64 = 0
+    /// Packets that were not encrypted, or with another key.
+    var notAuthentic: UInt64 = 0
+
+    /// What came and should not have.
+    var wrong: UInt64 { duplicates + wrongSource + wrongCall + notAuthentic }
 
     static func += (sum: inout ReceivedCounters, part: ReceivedCounters) {
         sum.packets += part.packets
@@ -77,6 +90,7 @@ struct ReceivedCounters {
         sum.reordered += part.reordered
         sum.wrongSource += part.wrongSource
         sum.wrongCall += part.wrongCall
+        sum.notAuthentic += part.notAuthentic
     }
 }
 
@@ -88,15 +102,16 @@ extension RTPStream {
     /// Writes the next packet of the stream. `packet` is as long as a packet is, its payload filled with silence.
     func writeNext(to packet: UnsafeMutableRawBufferPointer, milliseconds: UInt64, at realtime: Int64) {
         let samples = milliseconds * Self.samplesPerMillisecond
+        let number = first + sent
         let header = RTPHeader(
-            marker: sent == 0, payloadType: 0, sequenceNumber: UInt16(truncatingIfNeeded: sent),
-            timestamp: UInt32(truncatingIfNeeded: sent * samples), ssrc: ssrc)
+            marker: number == 0, payloadType: 0, sequenceNumber: UInt16(truncatingIfNeeded: number),
+            timestamp: UInt32(truncatingIfNeeded: number * samples), ssrc: ssrc)
         header.write(to: packet)
         let payload = UnsafeMutableRawBufferPointer(rebasing: packet[RTPHeader.size...])
         if tone != nil {
             tone?.write(frame: sent, to: payload, at: realtime)
         } else {
-            StampedPayload(call: call, end: end, sequence: sent, sent: realtime).write(to: payload)
+            StampedPayload(call: call, end: end, sequence: number, sent: realtime).write(to: payload)
         }
     }
 
@@ -138,6 +153,15 @@ extension RTPStream {
             received.wrongSource += 1
             return nil
         }
+        guard let security else { return accept(bytes, arrived: arrived) }
+        guard let length = security.unprotect(UnsafeMutableRawBufferPointer(mutating: bytes)) else {
+            received.notAuthentic += 1
+            return nil
+        }
+        return accept(UnsafeRawBufferPointer(rebasing: bytes[..<length]), arrived: arrived)
+    }
+
+    private func accept(_ bytes: UnsafeRawBufferPointer, arrived: Int64) -> Int64? {
         guard let header = RTPHeader(bytes) else {
             received.wrongCall += 1
             return nil
@@ -149,12 +173,12 @@ extension RTPStream {
 
     private func acceptStamped(_ bytes: UnsafeRawBufferPointer, _ header: RTPHeader, arrived: Int64) -> Int64? {
         guard let payload = StampedPayload(bytes), payload.call == call, payload.end == end.opposite,
-            header.sequenceNumber == UInt16(truncatingIfNeeded: payload.sequence)
+            header.sequenceNumber == UInt16(truncatingIfNeeded: payload.sequence), payload.sequence >= firstOfPeer
         else {
             received.wrongCall += 1
             return nil
         }
-        return count(payload.sequence) ? arrived - payload.sent : nil
+        return count(payload.sequence - firstOfPeer) ? arrived - payload.sent : nil
     }
 
     private func acceptTone(_ payload: UnsafeRawBufferPointer, _ header: RTPHeader, arrived: Int64) -> Int64? {

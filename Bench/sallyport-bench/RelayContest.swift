@@ -26,6 +26,8 @@ final class RelayContest {
         var lost: UInt64 = 0
         var cpuSecondsPerMillionPackets = 0.0
         var oneWay: Times
+        /// Packets that came and should not have.
+        var wrong: UInt64 = 0
         /// The generator could not send as fast as asked, or lost packets at its own sockets.
         var isGeneratorsLimit = false
     }
@@ -40,17 +42,20 @@ final class RelayContest {
         self.report = report
     }
 
-    /// Sends `rate` packets a second, over all streams of the contestant, for `duration`.
-    func measure(_ contestant: Contestant, rate: Double, for duration: Duration) throws -> Measurement {
+    /// Sends `rate` packets a second, over all streams of the contestant, for `duration`; packets that are to be dropped
+    /// only over those that are encrypted.
+    func measure(
+        _ contestant: Contestant, rate: Double, for duration: Duration, damage: SecureAudio.Damage? = nil
+    ) throws -> Measurement {
         let media = loop.media
-        media.pace(frame: .nanoseconds(Int64(Double(contestant.streams.count) * 1e9 / rate)))
+        let senders = damage == nil ? contestant.streams : contestant.streams.filter { $0.security != nil }
+        media.pace(frame: .nanoseconds(Int64(Double(senders.count) * 1e9 / rate)))
+        media.damage = damage
         media.latency = LatencyHistogram()
         let dropsBefore = media.ownDrops()
         let now = Instant.now
-        for stream in contestant.streams {
-            stream.resetCounters()
-            media.start(stream, frames: .max, at: now)
-        }
+        for stream in contestant.streams { stream.resetCounters() }
+        for stream in senders { media.start(stream, frames: .max, at: now) }
         loop.run(for: Self.settling)
         let (begin, sentBefore, startedAt) = (ProcessUsage(of: contestant.pid), sent(contestant), Instant.now)
         loop.run(for: duration)
@@ -67,17 +72,23 @@ final class RelayContest {
         let measurement = Measurement(
             rate: rate, sent: total, lost: lost,
             cpuSecondsPerMillionPackets: (end.cpuSeconds - begin.cpuSeconds) * 1e6 / Double(max(1, packets)),
-            oneWay: Times(media.latency), isGeneratorsLimit: achieved < 0.97 * rate || ownDrops > 0)
-        describe(contestant, measurement)
+            oneWay: Times(media.latency), wrong: contestant.streams.reduce(0) { $0 + $1.received.wrong },
+            isGeneratorsLimit: achieved < 0.97 * rate || ownDrops > 0)
+        describe(contestant, measurement, damage)
         return measurement
     }
 
     private func sent(_ contestant: Contestant) -> UInt64 { contestant.streams.reduce(0) { $0 + $1.sent } }
 
-    private func describe(_ contestant: Contestant, _ measurement: Measurement) {
+    private func describe(
+        _ contestant: Contestant, _ measurement: Measurement, _ damage: SecureAudio.Damage?
+    ) {
+        let kind = damage.map { "packets with a wrong \($0)" } ?? "packets"
         let cost = String(describing: (measurement.cpuSecondsPerMillionPackets * 100).rounded() / 100)
+        let arrived = measurement.sent - min(measurement.sent, measurement.lost)
+        let outcome = damage == nil ? "\(measurement.lost) lost" : "\(arrived) forwarded"
         report(
-            "\(contestant.name)  \(Int(measurement.rate)) packets/s: \(cost) µs a packet, \(measurement.lost) lost"
+            "\(contestant.name)  \(Int(measurement.rate)) \(kind)/s: \(cost) µs a packet, \(outcome)"
                 + (measurement.isGeneratorsLimit ? " (the generator's limit)" : ""))
     }
 

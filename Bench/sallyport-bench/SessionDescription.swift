@@ -1,10 +1,11 @@
 import NetworkTypes
 
-/// The one SDP that the generator offers and answers: PCMU audio at an address.
+/// The one SDP that the generator offers and answers: PCMU audio at an address, plain or by SRTP.
 enum SessionDescription {
     /// Describes audio received at `address`.
-    static func text(audioAt address: SocketAddress, packetTime: Int) -> [UInt8] {
+    static func text(audioAt address: SocketAddress, packetTime: Int, security: SecureAudio? = nil) -> [UInt8] {
         let ip = address.ip.description
+        let profile = security == nil ? "RTP/AVP" : "RTP/SAVP"
         return Array(
             """
             v=0\r
@@ -12,8 +13,8 @@ enum SessionDescription {
             s=-\r
             c=IN IP4 \(ip)\r
             t=0 0\r
-            m=audio \(address.port) RTP/AVP 0\r
-            a=rtpmap:0 PCMU/8000\r
+            m=audio \(address.port) \(profile) 0\r
+            \(security?.line ?? "")a=rtpmap:0 PCMU/8000\r
             a=ptime:\(packetTime)\r
             a=sendrecv\r
 

@@ -145,6 +145,8 @@ extension Configuration {
     private func unspoken(_ transport: TransportProtocol, on side: Side, at path: String) -> [ConfigurationError] {
         let listen = side == .inside ? inside.listen : outside.listen
         guard !listen.contains(where: { $0.transport == transport }) else { return [] }
+        // To connect is enough for an ITSP.
+        if transport == .tls, side == .outside { return [] }
         let message =
             "we don't speak \(transport) \(side): \(side).listen does not name it"
             + (transport == .tls && tls?.certificate == nil ? ", which needs tls.certificate" : "")

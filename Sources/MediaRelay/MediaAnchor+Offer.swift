@@ -52,21 +52,36 @@ extension MediaAnchor {
     ) throws(MediaRefusal) -> [Exchange.Line] {
         var lines: [Exchange.Line] = []
         lines.reserveCapacity(description.media.count)
+        var refusals: [(index: Int, why: MediaRefusal)] = []
         for (index, media) in description.media.enumerated() {
-            let read = try reader.read(media, from: sender, family, isAnswer: false)
-            var line = Exchange.Line(remote: read.remote, isHeld: read.isHeld)
-            line.profile = media.profile
-            line.ice = read.ice
-            if read.remote != nil {
+            do throws(MediaRefusal) {
                 let wasSecure = session.wasSecure(description.type(of: media), at: index, facing: end, fork)
-                line.crypto = try SecurityPolicy(peer: sender, wasSecure: wasSecure).choose(from: media)
+                let policy = SecurityPolicy(peer: sender, wasSecure: wasSecure)
+                lines.append(try line(media, policy, family))
+            } catch {
+                guard case .notAcceptable(let reason) = error, reason.isAboutKeys else { throw error }
+                refusals.append((index, error))
+                lines.append(Exchange.Line(profile: media.profile))
             }
-            lines.append(line)
         }
+        description.leaveSecured(of: &lines)
+        // Who offers a stream twice leaves the choice to us; else what can't be secured as it must be is no offer.
+        for refusal in refusals where !description.hasTwin(of: refusal.index, takenIn: lines) { throw refusal.why }
         if description.media.contains(where: { $0.port != 0 }), !lines.contains(where: { $0.remote != nil }) {
             throw .notAcceptable(.noRelayableMedia)
         }
         return lines
+    }
+
+    private func line(
+        _ media: MediaDescription, _ policy: SecurityPolicy, _ family: IPAddress.Family
+    ) throws(MediaRefusal) -> Exchange.Line {
+        let read = try reader.read(media, from: policy.peer, family, isAnswer: false)
+        var line = Exchange.Line(remote: read.remote, isHeld: read.isHeld)
+        line.profile = media.profile
+        line.ice = read.ice
+        if read.remote != nil { line.crypto = try policy.choose(from: media) }
+        return line
     }
 
     /// Finds or takes the ports, writes the body, and then tells the worker.

@@ -65,6 +65,10 @@ extension MediaRefusal: CustomStringConvertible {
     }
 }
 
+extension MediaRefusal.Reason {
+    var isAboutKeys: Bool { self == .secureMedia || self == .missingKeys }
+}
+
 extension MediaRefusal.Reason: CustomStringConvertible {
     public var description: String {
         switch self {

@@ -19,19 +19,12 @@ struct SecurityPolicy {
 
     var isRequired: Bool { wasSecure || peer.srtp == .required }
 
-    /// Whether the peer may have keys of ours: over signalling that anybody outside can read only where it is told so.
-    private var maySeeKeys: Bool {
-        switch peer.srtp {
-        case .off: wasSecure
-        case .auto, .optional: wasSecure || peer.isSignallingSecure || peer.side == .inside
-        case .required: true
-        }
-    }
+    private var maySeeKeys: Bool { wasSecure || peer.maySeeKeys }
 
-    /// Whether keys are offered to the peer.
-    private var offersKeys: Bool {
-        maySeeKeys && (isRequired || peer.srtp == .optional || peer.isSignallingSecure)
-    }
+    private var offersKeys: Bool { wasSecure || peer.isOfferedKeys }
+
+    /// Whether an offer leaves the peer no choice.
+    private var insists: Bool { isRequired || offersKeys && peer.srtpOffer == .secure }
 
     /// The line of an offer that is taken up, the first that can be (RFC 4568 §5.1.2); nil for a plain stream.
     func choose(from media: MediaDescription) throws(MediaRefusal) -> CryptoAttribute? {
@@ -47,7 +40,7 @@ struct SecurityPolicy {
     ) -> LegFace {
         guard let profile = media.profile else { return LegFace() }
         var face = LegFace(profile: before?.profile ?? profile)
-        if before?.profile == nil { face.profile?.isSecure = isRequired }
+        if before?.profile == nil { face.profile?.isSecure = insists }
         guard offersKeys else { return face }
         face.crypto = Self.offered.enumerated().map { CryptoAttribute(tag: UInt32($0 + 1), keys: keys($1)) }
         return face

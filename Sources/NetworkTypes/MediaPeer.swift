@@ -15,6 +15,8 @@ public struct MediaPeer: Hashable, Sendable {
     public var srtp: SRTPPolicy
     /// Whether nobody can read the peer's SIP, and the keys in it, on its way.
     public var isSignallingSecure: Bool
+    /// What offers of SRTP to the peer are like, where it need not take them.
+    public var srtpOffer = SRTPOffer.opportunistic
 
     public init(
         side: Side, family: IPAddress.Family, signallingAddress: IPAddress, isNAT: Bool = false,
@@ -28,4 +30,21 @@ public struct MediaPeer: Hashable, Sendable {
         self.srtp = srtp
         self.isSignallingSecure = isSignallingSecure
     }
+}
+
+extension MediaPeer {
+    /// Whether the peer may have keys of ours: over signalling that anybody outside can read only where it is told so.
+    public var maySeeKeys: Bool {
+        switch srtp {
+        case .off: false
+        case .auto, .optional: isSignallingSecure || side == .inside
+        case .required: true
+        }
+    }
+
+    /// Whether offers to the peer have keys.
+    public var isOfferedKeys: Bool { maySeeKeys && (srtp != .auto || isSignallingSecure) }
+
+    /// Whether the peer can be offered SRTP one way or the other.
+    public var hasChoiceOfOffers: Bool { srtp != .required && isOfferedKeys }
 }

@@ -45,20 +45,30 @@ extension Configuration {
             for (trunk, address) in sourcePorts {
                 listeners.append(outsideListener(.next(in: listeners), (.udp, address), trunk: trunk.name))
             }
+            if !outside.listen.contains(where: { $0.transport == .tls }) { addConnectingTLS(to: &listeners) }
         }
         return listeners
     }
 
+    /// Who does not listen for TLS outside can still connect to ITSPs that want it, which needs no certificate.
+    private func addConnectingTLS(to listeners: inout [Listener]) {
+        for ip in outside.addresses {
+            let address = SocketAddress(ip, TransportProtocol.tls.defaultPort)
+            guard !listeners.contains(where: { $0.local == address && $0.transport == .tls }) else { continue }
+            listeners.append(outsideListener(.next(in: listeners), (.tls, address), isOpen: false))
+        }
+    }
+
     private func outsideListener(
         _ id: ListenerID, _ listener: (transport: TransportProtocol, address: SocketAddress),
-        on owner: Listener? = nil, trunk: String? = nil
+        on owner: Listener? = nil, trunk: String? = nil, isOpen: Bool = true
     ) -> Listener {
         let family = listener.address.ip.family
         return Listener(
             id: id, side: .outside, transport: listener.transport, local: listener.address,
             advertised: outside.advertisedAddress(family).map { SocketAddress($0, listener.address.port) },
             isAnnounced: !outside.familiesOfName.contains(family), socket: owner?.id,
-            trunk: trunk)
+            trunk: trunk, isOpen: isOpen)
     }
 
     /// What the media anchors are told, before the ports are shared out among the shards.

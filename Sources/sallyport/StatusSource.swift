@@ -87,7 +87,7 @@ final class StatusSource: AdminSource {
     private func status(_ overview: Overview) -> StatusSnapshot {
         var status = StatusSnapshot(version: Sallyport.version)
         status.uptimeSeconds = (loop.now - started).seconds
-        status.listeners = settings.listeners.map {
+        status.listeners = settings.listeners.filter(\.isOpen).map {
             StatusSnapshot.Listener(side: "\($0.side)", transport: "\($0.transport)", address: "\($0.local)")
         }
         status.calls.limit = callLimit

@@ -98,3 +98,35 @@ struct SenderReportTests {
         #expect(bytes.withUnsafeBytes { SenderReport.ssrc(of: $0) } == 0x0102_0304)
     }
 }
+
+@Suite("Encrypted audio")
+struct SecureAudioTests {
+    private func text(_ security: SecureAudio? = nil) -> [UInt8] {
+        SessionDescription.text(
+            audioAt: SocketAddress(IPAddress(v4: 0x7f00_0003), 4000), packetTime: 20, security: security)
+    }
+
+    @Test("is agreed on by SDP, goes one way with each end's key, and what was spoiled does not arrive")
+    func agreed() throws {
+        #expect(SecureAudio(answering: text()) == nil)
+        let offer = """
+            v=0\r\no=a 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 0\r
+            a=crypto:7 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n
+            """
+        let answerer = try #require(SecureAudio(answering: offer.utf8))
+        #expect(answerer.line.hasPrefix("a=crypto:7 AES_CM_128_HMAC_SHA1_80 inline:"))
+        // The other end of the test takes the answer for an offer, so that each can read one direction.
+        let other = try #require(SecureAudio(answering: text(answerer)))
+        let slot = UnsafeMutableRawBufferPointer.allocate(byteCount: 400, alignment: 8)
+        defer { slot.deallocate() }
+        for (damage, number) in [(nil, 1), (.tag, 2), (.header, 3), (nil, 4)] as [(SecureAudio.Damage?, UInt16)] {
+            slot.initializeMemory(as: UInt8.self, repeating: 0xff)
+            RTPHeader(marker: false, payloadType: 0, sequenceNumber: number, timestamp: 0, ssrc: 9).write(to: slot)
+            let length = answerer.protect(slot, length: 172, damage: damage)
+            #expect(length == 182 && slot[100] != 0xff)
+            let plain = other.unprotect(UnsafeMutableRawBufferPointer(rebasing: slot[..<length]))
+            #expect(plain == (damage == nil ? 172 : nil))
+            if damage == nil { #expect(slot[100] == 0xff) }
+        }
+    }
+}

@@ -52,17 +52,21 @@ import Testing
         configuration.outside.listen = [ListenerConfiguration(.udp), ListenerConfiguration(.udp, port: 5080)]
         configuration.outside.advertise = [.address(try #require(IPAddress("198.51.100.9")))]
         let settings = configuration.proxySettings(calls: 1)
-        #expect(settings.listeners.map(\.id.index) == [0, 1, 2, 3, 4])
-        #expect(settings.listeners.map(\.side) == [.inside, .outside, .outside, .outside, .outside])
-        #expect(settings.listeners.map(\.socket.index) == [0, 1, 2, 3, 0])
-        #expect(settings.sockets == Array(settings.listeners.prefix(4)))
+        #expect(settings.listeners.map(\.id.index) == [0, 1, 2, 3, 4, 5, 6])
+        #expect(settings.listeners.map(\.side) == [.inside] + Array(repeating: .outside, count: 6))
+        #expect(settings.listeners.map(\.socket.index) == [0, 1, 2, 3, 4, 5, 0])
+        #expect(settings.sockets == Array(settings.listeners.prefix(6)))
         #expect(
             settings.listeners.map(\.advertised.description) == [
-                "192.168.0.1:5060", "198.51.100.9:5080", "198.51.100.9:5060", "198.51.100.9:5080", "198.51.100.9:5060",
+                "192.168.0.1:5060", "198.51.100.9:5080", "198.51.100.9:5060", "198.51.100.9:5080", "198.51.100.9:5061",
+                "198.51.100.9:5061", "198.51.100.9:5060",
             ])
-        #expect(settings.listeners.map(\.isAnnounced) == [true, true, true, true, true])
+        // Those by which we only connect: TLS without a certificate.
+        #expect(settings.listeners.map(\.isOpen) == [true, true, true, true, false, false, true])
+        #expect(settings.listeners.allSatisfy { $0.isAnnounced })
         configuration.outside.advertise = [.name("edge.example.org")]
         #expect(
-            configuration.proxySettings(calls: 1).listeners.map(\.isAnnounced) == [true, false, false, false, false])
+            configuration.proxySettings(calls: 1).listeners.map(\.isAnnounced) == [true]
+                + Array(repeating: false, count: 6))
     }
 }

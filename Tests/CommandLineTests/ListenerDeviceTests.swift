@@ -18,13 +18,15 @@ import Testing
 
     @Test func `sides on different interfaces are tied to them (security 26)`() throws {
         let two = [("eth0", "192.168.0.1"), ("eth1", "203.0.113.1")]
-        #expect(try devices(two, inside: "192.168.0.1", outside: "203.0.113.1") == ["eth0", "eth0", "eth1", "eth1"])
+        #expect(
+            try devices(two, inside: "192.168.0.1", outside: "203.0.113.1") == ["eth0", "eth0", "eth1", "eth1", "eth1"])
     }
 
     @Test func `a one-armed host and loopback are not tied`() throws {
         let one = [("eth0", "192.168.0.1"), ("eth0", "192.168.0.2")]
-        #expect(try devices(one, inside: "192.168.0.1", outside: "192.168.0.2") == [nil, nil, nil, nil])
+        #expect(try devices(one, inside: "192.168.0.1", outside: "192.168.0.2") == [nil, nil, nil, nil, nil])
         let loopback = [("eth0", "192.168.0.1"), ("lo", "203.0.113.1")]
-        #expect(try devices(loopback, inside: "192.168.0.1", outside: "203.0.113.1") == ["eth0", "eth0", nil, nil])
+        #expect(
+            try devices(loopback, inside: "192.168.0.1", outside: "203.0.113.1") == ["eth0", "eth0", nil, nil, nil])
     }
 }

@@ -94,7 +94,7 @@ final class RemotePhone {
     func called(by register: WireMessage, _ place: SourceLocation = #_sourceLocation) throws -> PhoneCall {
         let ends = (phone: try agent.media(), pbx: try stage.pbx.media())
         callPhone(by: register, body: ends.pbx.description())
-        let invite = try agent.expect("INVITE")
+        let invite = try agent.expectINVITE()
         #expect(invite.requestURI == contact, sourceLocation: place)
         let body = ends.phone.description().replacingOccurrences(of: "\(agent.address.ip)", with: "\(believed.ip)")
         try agent.answer("200 OK", to: invite, tag: "phone", "Contact: <\(contact)>", body: body)

@@ -89,7 +89,7 @@ extension Stage {
     private func ring(
         from caller: UserAgent, to callee: UserAgent, _ media: MediaEnd
     ) throws -> (invite: WireMessage, answer: WireMessage) {
-        let invite = try callee.expect("INVITE")
+        let invite = try callee.expectINVITE()
         let tag = callee === pbx ? "pbx" : "itsp"
         let contact = "Contact: <sip:\(tag)@\(callee.address)\(callee.parameter)>"
         try callee.answer("180 Ringing", to: invite, tag: tag, contact)
@@ -107,12 +107,12 @@ final class LiveCall {
     var itsp: DialogEnd
     let pbxMedia: MediaEnd
     let itspMedia: MediaEnd
-    private let stage: Stage
+    private let stage: AnyObject
 
     enum Party: CaseIterable, Sendable { case pbx, itsp }
 
     init(
-        invite: WireMessage, pbx: DialogEnd, itsp: DialogEnd, pbxMedia: MediaEnd, itspMedia: MediaEnd, stage: Stage
+        invite: WireMessage, pbx: DialogEnd, itsp: DialogEnd, pbxMedia: MediaEnd, itspMedia: MediaEnd, stage: AnyObject
     ) {
         self.invite = invite
         self.pbx = pbx

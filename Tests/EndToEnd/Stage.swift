@@ -38,7 +38,8 @@ final class Stage {
     /// `extra`: more of the configuration, where PBX stands for that one's URI, and ITSP for that one's address.
     init(
         _ arrangement: Arrangement = .twoAddresses, pbxOver: TransportProtocol = .udp,
-        itspOver: TransportProtocol = .udp, media: String = "", tls: String = "", extra: String = ""
+        itspOver: TransportProtocol = .udp, media: String = "", tls: String = "", extra: String = "",
+        hasCertificate: Bool = true
     ) throws {
         let network = 0x7f00_0000 | UInt32.random(in: 1...0xfffe) << 8
         self.network = network
@@ -50,7 +51,9 @@ final class Stage {
         let six = IPAddress(v6High: 0, low: 1)
         let (isInside6, isOutside6) = (arrangement == .insideIPv6, arrangement == .outsideIPv6)
         inside = SocketAddress(isInside6 ? six : own(1), port)
-        outside = SocketAddress(isOutside6 ? six : own(arrangement == .oneAddress ? 1 : 3), port + 1)
+        // Where we don't listen for TLS we say its usual port.
+        outside = SocketAddress(
+            isOutside6 ? six : own(arrangement == .oneAddress ? 1 : 3), hasCertificate ? port + 1 : 5061)
         admin = SocketAddress(own(1), 9060)
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("sallyport-\(UUID())").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -67,7 +70,7 @@ final class Stage {
         itsp = try UserAgent(
             "ITSP", at: SocketAddress(addresses.itsp, port), over: itspOver,
             security: itspOver == .tls ? certificates?.security("itsp") : nil)
-        let streams = [pbxOver, itspOver].map { $0 == .tls ? "tls" : "tcp" }
+        let streams = [pbxOver, itspOver].map { $0 == .tls && hasCertificate ? "tls" : "tcp" }
         configuration = """
             inside: {addresses: ["\(inside.ip)"], listen: ["udp:\(inside.port)", "\(streams[0]):\(inside.port)"], networks: ["\(pbx.address.ip)"]}
             outside: {addresses: ["\(outside.ip)"], listen: ["udp:\(outside.port)", "\(streams[1]):\(outside.port)"]}
@@ -75,7 +78,7 @@ final class Stage {
             state: \(directory)/state
             admin: {listen: "\(admin)"}
             log: {level: debug}
-            \(certificates == nil ? "" : "tls: {certificate: edge.pem, key: edge.key, ca: ca.pem\(tls)}")
+            \(certificates == nil || !hasCertificate ? "" : "tls: {certificate: edge.pem, key: edge.key, ca: ca.pem\(tls)}")
             \(extra.replacingOccurrences(of: "PBX", with: "sip:\(pbx.address)\(pbx.parameter)")
                 .replacingOccurrences(of: "ITSP", with: "\(itsp.address.ip)"))
 

@@ -41,6 +41,29 @@ struct TLSCallTests {
         #expect(status.certificates.first?.names == ["\(stage.inside.ip)", "\(stage.outside.ip)"].distinct)
     }
 
+    @Test("An ITSP that wants TLS needs no certificate of ours, nor any setting: its calls come on our connection")
+    func withoutCertificate() throws {
+        let trust = "trunks: [{name: itsp, domain: \"ITSP\", tls: {ca: ca.pem}}]"
+        let stage = try Stage(itspOver: .tls, extra: trust, hasCertificate: false)
+        stage.itsp.streams?.callsBack = true
+        try stage.start()
+        let contact = try stage.register()
+        #expect(contact.contains("@\(stage.outside.ip):5061;transport=tls;"))
+        for call in [try stage.inboundCall(contact), try stage.outboundCall()] {
+            try call.talk()
+            try call.hangUp(by: .itsp)
+        }
+        let status = try stage.status()
+        #expect(status.connections.handshakes == 1)
+        #expect(!status.listeners.contains { $0.transport == "tls" })
+    }
+
+    @Test("Without a certificate of ours a server's is checked all the same (security 35)")
+    func unsignedWithoutCertificate() throws {
+        let reason = try refusal(Stage(itspOver: .tls, hasCertificate: false))
+        #expect(reason.contains("certificate"), "\(reason)")
+    }
+
     /// A call of the PBX that is refused; why, by the log.
     private func refusal(_ stage: Stage) throws -> String {
         let process = try stage.start()

@@ -91,6 +91,17 @@ final class UserAgent {
         return message
     }
 
+    /// An INVITE that can be accepted: one that asks for SRTP of somebody who has none is refused, and comes once more.
+    func expectINVITE() throws -> WireMessage {
+        let invite = try expect("INVITE")
+        guard !isSecure, invite.body.contains("RTP/SAVP") else { return invite }
+        try answer("488 Not Acceptable Here", to: invite, tag: "refused")
+        _ = try expect("ACK")
+        let again = try expect("INVITE")
+        #expect(!again.body.contains("RTP/SAVP"))
+        return again
+    }
+
     /// The next new message; nil if none comes.
     func next(within seconds: Double) -> WireMessage? {
         let end = Date().addingTimeInterval(seconds)

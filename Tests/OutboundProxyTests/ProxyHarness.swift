@@ -250,6 +250,8 @@ final class FakeMedia: MediaAnchoring {
     var events: [Event] = []
     /// Both ends of each session as it was opened.
     var peers: [MediaPeer] = []
+    /// To whom each offer went.
+    private(set) var receivers: [MediaPeer] = []
     var failure: MediaFailure?
     /// The sessions that calls for help have.
     var emergencies: [UInt64] = []
@@ -271,6 +273,7 @@ final class FakeMedia: MediaAnchoring {
     ) throws(MediaFailure) -> [UInt8] {
         if let failure { throw failure }
         events.append(.offer(session, fromCaller: fromCaller))
+        receivers.append(receiver)
         return rewritten(body, for: receiver.side)
     }
 

@@ -173,7 +173,7 @@ extension ProxyCore {
         let listener = request.arrival.listener
         let sender = party(
             request.arrival.side, request.arrival.flow, listener.local.ip.family, listener.transport, settings)
-        let receiver = party(
+        var receiver = party(
             request.forwarding.egress, flow, flow.peer.ip.family, identities[flow.listener]?.transport, settings)
         let fork = (isFromCaller ? message.toTag : message.fromTag).map { call.fork(message.bytes[$0]) } ?? 0
         if let exchange = lateOffer(answeredBy: message, fork, in: call), let session = call.session {
@@ -185,6 +185,7 @@ extension ProxyCore {
         let session = session(
             of: call, caller: isFromCaller ? sender : receiver, callee: isFromCaller ? receiver : sender)
         server.offer = .inRequest
+        chooseOffer(of: request, to: &receiver, on: flow, at: now)
         return try media.offer(
             body, session: session, fromCaller: isFromCaller, exchange: server.serial, sender: sender,
             receiver: receiver, now: now)
@@ -227,6 +228,7 @@ extension ProxyCore {
         }
         guard server.method == .invite else { return [] }
         // A late offer: the answer comes with PRACK or ACK.
+        // Who refuses this one can't be asked again (RFC 3261 §13.2.1).
         let receiver = party(
             server.ingress, server.flow, inbound.local.ip.family, inbound.transport, settings)
         let session = session(

@@ -102,6 +102,7 @@ extension ProxyCore {
 
     /// Whether the offer that the target got is still the one that is anchored.
     private func isAnchored(_ client: ClientTransaction, _ server: ServerTransaction) -> Bool {
+        guard client.offerChanges == server.offerChanges else { return false }
         guard server.offer == .inRequest, let bodies = server.failover?.bodies, !bodies.isEmpty else { return true }
         return bodies.contains { $0.leg == mediaLeg(to: client.flow) }
     }

@@ -103,6 +103,7 @@ extension ProxyCore {
     /// instead (RFC 3263 §4.3), and one that was redirected to several contacts goes to the next of them.
     func settle(_ server: ServerTransaction, after response: Message, from flow: Flow, at now: Instant) {
         guard server.branches.allSatisfy(\.isDone) else { return }
+        if offersOtherwise(server, after: response, at: now) { return }
         let isNextWanted = response.status == 503 || server.failover?.goesOn(after: response.status) == true
         if isNextWanted, tryNext(server, at: now) { return }
         guard let best = server.best else { return exhausted(server, .timeout, at: now) }
@@ -184,6 +185,7 @@ extension ProxyCore {
         // Who accepted the INVITE repeats its 2xx (RFC 3261 §13.3.1.4).
         if server.method != .invite || status >= 300 { server.senderFields = nil }
         server.failover = nil
+        server.otherOffer = nil
         transactions.weigh(server, server.lastResponse?.count ?? 0)
         if server.method == .bye, let call = server.call, call.state == .confirmed,
             status < 300 || status == 481

@@ -48,6 +48,7 @@ extension ProxyCore {
         send(bytes, on: flow)
         guard let server = request.server else { return }
         server.contacts = rewriter.sentContacts
+        server.otherOffer?.follow(request, to: flow)
         add(
             branch, bytes, on: flow, listener.transport, to: server, breadth: rewriter.breadth ?? 0,
             asksForLoad: rewriter.asksForLoad, at: now)
@@ -65,6 +66,7 @@ extension ProxyCore {
             now: now, end: failover?.deadline ?? .distantFuture)
         client.breadth = breadth
         client.asksForLoad = asksForLoad
+        client.offerChanges = server.offerChanges
         if server.method == .invite { client.timerC = now + settings.timerC }
         // Only a stream's server may be silent while it works on another request (RFC 4320 §4.1).
         if let failover, failover.hasNext, !transport.isReliable || server.method == .invite {

@@ -23,6 +23,7 @@ extension ProxyCore {
             endSpiral(of: server)
             server.branches = []
             server.failover = nil
+            server.otherOffer = nil
             server.lastResponse = nil
             server.call = nil
             giveBack(&server.place, at: now)
@@ -85,6 +86,7 @@ extension ProxyCore {
         failed(server, status: 408, reason: "Request Timeout", at: now)
         server.best = nil
         server.request = nil
+        server.otherOffer = nil
         schedule(server)
         // Whoever sent the BYE is gone for good, and so is the call (RFC 3261 §15.1.1).
         if server.method == .bye, let call, call.state == .confirmed { end(call, "BYE was not answered", at: now) }

@@ -26,6 +26,8 @@ public final class ProxyCore {
     /// The requests under way that had passed us before, by their hash: of few is it heard that they come again.
     var spirals: Set<UInt64> = []
     var challenges = ChallengeMemory()
+    /// Who wants SRTP offered otherwise than usual.
+    var offers = OfferMemory()
     /// Requests that wait for a connection.
     var openings: [Flow: [ServerTransaction]] = [:]
     var nextLargeEvent = Instant.zero
@@ -65,6 +67,8 @@ public final class ProxyCore {
         case location(OpenLocation)
         /// A connection that should be there by then.
         case opening(ServerTransaction)
+        /// The request whose offer was refused goes out with another one.
+        case offer(ServerTransaction)
         case qualification(Qualification)
         case probe(Qualification.Probe)
         /// The pinhole of a remote phone, by the key of its binding.
@@ -141,6 +145,7 @@ public final class ProxyCore {
             case .location(let location):
                 if locations.isOpen(location) { located(location.query, .unavailable, at: now) }
             case .opening(let server): openingTimedOut(server, at: now)
+            case .offer(let server): offerOtherwise(server, at: now)
             case .qualification(let qualification): qualify(qualification, at: now)
             case .probe(let probe): send(probe, at: now)
             case .pinhole(let key): holdOpen(key, at: now)
@@ -155,6 +160,7 @@ public final class ProxyCore {
         health.sweep(at: now)
         throttles.sweep(at: now)
         challenges.sweep(at: now)
+        offers.sweep(at: now)
         bans.sweep(at: now)
         refusedINVITEs.forget(at: now)
         if transactions.shrink() { shrinksLeft = Self.shrinksAfterRush }
@@ -307,6 +313,10 @@ public final class ProxyCore {
 
     func schedule(opening server: ServerTransaction, at deadline: Instant) {
         timers.schedule(.opening(server), at: deadline)
+    }
+
+    func schedule(offerOf server: ServerTransaction, at deadline: Instant) {
+        timers.schedule(.offer(server), at: deadline)
     }
 
     func schedule(_ qualification: Qualification, at deadline: Instant) {

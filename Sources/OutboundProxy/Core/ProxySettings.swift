@@ -23,6 +23,8 @@ public struct Listener: Hashable, Sendable {
     public let socket: ListenerID
     /// The trunk that alone has this port (design §10: `source_port`).
     public let trunk: String?
+    /// Whether peers can connect to it. Without, connections are only opened: TLS of somebody who has no certificate.
+    public let isOpen: Bool
     /// ``advertised`` as it is written into messages: host, colon, port.
     private(set) var hostPort: [UInt8]
     /// The same without the port.
@@ -32,9 +34,11 @@ public struct Listener: Hashable, Sendable {
 
     public init(
         id: ListenerID, side: Side, transport: TransportProtocol, local: SocketAddress,
-        advertised: SocketAddress? = nil, isAnnounced: Bool = true, socket: ListenerID? = nil, trunk: String? = nil
+        advertised: SocketAddress? = nil, isAnnounced: Bool = true, socket: ListenerID? = nil, trunk: String? = nil,
+        isOpen: Bool = true
     ) {
         self.id = id
+        self.isOpen = isOpen
         self.trunk = trunk
         self.side = side
         self.transport = transport

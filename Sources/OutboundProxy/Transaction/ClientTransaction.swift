@@ -38,6 +38,8 @@ final class ClientTransaction {
     var breadth: UInt8 = 0
     /// Whether it has asked its target for its load (RFC 7339).
     var asksForLoad = false
+    /// Which of the offers of its request it was sent with.
+    var offerChanges: UInt8 = 0
     /// The branch has its final response, or never will.
     var isDone = false
     /// Any response has come.

@@ -34,6 +34,10 @@ final class ServerTransaction {
     var best: Message?
     /// The challenges of the other refusals, which go up with the best where that is one, too (§16.7 step 7).
     var challenges: [UInt8] = []
+    /// The other way to offer SRTP, as long as it may be tried.
+    var otherOffer: OtherOffer?
+    /// How often the request was sent with another offer than at first; a branch of before counts no longer.
+    var offerChanges: UInt8 = 0
     let receivedAt: Instant
     var call: Call?
     var offer = Offer.none

@@ -12,6 +12,10 @@ public struct TransactionTimers: Hashable, Sendable {
     let t4: Int64
     let trying: Int64
 
+    /// How long an INVITE that was refused over UDP lives on where it was refused, seen from here: timer I from when our
+    /// ACK is there (RFC 3261 §17.2.1).
+    public var absorption: Duration { .nanoseconds(t4 + t1) }
+
     /// Timers of another network. Each interval is taken as at least 0 and at most an hour, T1 as at least 1 ms, T2 as
     /// at least T1.
     ///

@@ -37,13 +37,8 @@ final class StreamTransport: StreamConnectionOwner {
     private var timer: Timer?
     private var held: [StreamConnection] = []
     private var holdTimer: Timer?
-    private var handshakesThisTurn = 0
-    /// Those whose handshake had no time in their turn, the first first.
-    private var delayed: [StreamConnection] = []
-    private var delayTimer: Timer?
-    /// By listener, peer and name: what a new connection to a server may begin with.
-    private var sessions: [Flow: TLSSession] = [:]
-    private static let mostSessions = 1024
+    private let handshakes: HandshakeTurns
+    private var sessions = TLSSessionCache()
     private var highWater = HighWater()
     private var ebb: Timer?
     /// Ended in this turn, perhaps by their own call: let go of when the turn ends.
@@ -56,20 +51,20 @@ final class StreamTransport: StreamConnectionOwner {
     ) throws(SystemError) {
         (self.index, self.loop, self.listeners, self.links) = (index, loop, listeners, links)
         (self.limits, self.logger, self.client) = (limits, logger, client)
+        handshakes = HandshakeTurns(limit: limits.handshakesPerTurn, on: loop)
         checkInterval = min(.seconds(30), limits.message, limits.idle, limits.stalled)
         for (listener, device) in zip(listeners, devices) {
             var own = options
             own.device = device
-            servers.append(listener.transport.isReliable ? try server(for: listener, &own) : nil)
+            servers.append(listener.transport.isReliable && listener.isOpen ? try server(for: listener, &own) : nil)
             self.options.append(own)
         }
         timer = Timer(on: loop) { [unowned self] in handleTimeouts() }
         holdTimer = Timer(on: loop) { [unowned self] in release() }
         ebb = Timer(on: loop) { [unowned self] in shrink() }
-        delayTimer = Timer(on: loop) { [unowned self] in resumeHandshakes() }
         loop.onTurnEnd { [weak self] in
             self?.ended.removeAll()
-            self?.handshakesThisTurn = 0
+            self?.handshakes.turnEnded()
         }
     }
 
@@ -125,37 +120,12 @@ final class StreamTransport: StreamConnectionOwner {
 
     // MARK: TLS
 
-    func mayShakeHands(on connection: StreamConnection) -> Bool {
-        if handshakesThisTurn < limits.handshakesPerTurn {
-            handshakesThisTurn += 1
-            return true
-        }
-        delayed.append(connection)
-        if delayTimer?.deadline == nil { delayTimer?.schedule(after: .zero) }
-        return false
-    }
-
-    /// Gives those that had to wait their turn: other work of the loop comes in between.
-    private func resumeHandshakes() {
-        let room = max(1, limits.handshakesPerTurn - handshakesThisTurn)
-        let next = delayed.prefix(room)
-        delayed.removeFirst(next.count)
-        handshakesThisTurn += next.count
-        for connection in next { connection.resumeHandshake() }
-        if !delayed.isEmpty { delayTimer?.schedule(after: .zero) }
-    }
+    func mayShakeHands(on connection: StreamConnection) -> Bool { handshakes.takeTurn(connection) }
 
     func secured(_ connection: StreamConnection, isResumed: Bool) {
         counters.handshakes += 1
         if isResumed { counters.resumed += 1 }
         if !connection.isOurs { links.census.endHandshake(connection.flow.peer.ip) }
-    }
-
-    /// What the next connection to the same server, under the same name, may begin with.
-    private func keepSession(of connection: StreamConnection) {
-        guard connection.isOurs, let session = connection.session else { return }
-        if sessions.count >= Self.mostSessions { sessions.removeAll() }
-        sessions[connection.flow.withoutConnection] = session
     }
 
     /// Numbers are never used twice, and their low bits name the shard.
@@ -360,7 +330,7 @@ final class StreamTransport: StreamConnectionOwner {
         // A moment later, when those that end with it have gone as well.
         if highWater.hasEbbed(to: connections.count) { ebb?.schedule(after: .seconds(5)) }
         links.census.remove(connection.flow.peer.ip)
-        keepSession(of: connection)
+        if connection.isOurs { sessions.keep(connection.session, of: connection.flow) }
         if !connection.isOurs, connection.isUnsecured { links.census.endHandshake(connection.flow.peer.ip) }
         list(connection.flow, isOpen: false)
         count(end, of: connection)

@@ -19,7 +19,16 @@ final class TLSContexts: Sendable {
 
         init() {}
 
-        /// Reads all files that the configuration names; without a `tls` section and trunks that have one there is none.
+        /// For servers that are nobody's in particular. Without a `tls` section the system's authorities are read when
+        /// they are first needed.
+        mutating func usualClient() throws(TLSFailure) -> TLSContext {
+            if let client { return client }
+            let context = try TLSContext(.client, TLSSettings())
+            client = context
+            return context
+        }
+
+        /// Reads all files that the configuration names.
         init(_ configuration: Configuration) throws(TLSFailure) {
             if let settings = configuration.serverTLS(of: .inside) { inside = try TLSContext(.server, settings) }
             if let settings = configuration.serverTLS(of: .outside) {
@@ -27,9 +36,10 @@ final class TLSContexts: Sendable {
                 outside =
                     settings == inside?.settings ? inside : try TLSContext(.server, settings)
             }
-            guard configuration.tls != nil else { return }
-            client = try TLSContext(.client, configuration.clientTLS)
-            if let own = client?.certificate { certificates.append((name: "tls", own)) }
+            if configuration.tls != nil {
+                client = try TLSContext(.client, configuration.clientTLS)
+                if let own = client?.certificate { certificates.append((name: "tls", own)) }
+            }
             for trunk in configuration.trunks {
                 guard let settings = configuration.clientTLS(of: trunk) else { continue }
                 let context = try TLSContext(.client, settings)
@@ -65,8 +75,9 @@ final class TLSContexts: Sendable {
     /// For a connection of ours: whom the flow names, else the address.
     func client(for flow: Flow, resuming session: TLSSession?) throws(TLSFailure) -> TLSEngine {
         let name = names[flow.name] ?? PeerName([flow.peer.ip.description])
-        guard let context = current.withLock({ $0.byTrunk[name.trunk] ?? $0.client }) else {
-            throw TLSFailure("there is no tls section in the configuration")
+        let context = try current.withLock { (contexts) throws(TLSFailure) -> TLSContext in
+            if let own = contexts.byTrunk[name.trunk] { return own }
+            return try contexts.usualClient()
         }
         return try TLSEngine(client: context, to: name.names, resuming: session)
     }
