@@ -27,6 +27,8 @@ final class AnchoredSession {
     var watched: Duration?
     var ownKeys = OwnKeys()
     var ownICE = OwnICE()
+    /// Whether it was told already that a stream of the session is not anchored.
+    var hasToldUnanchored = false
     /// The types of media that were secure on a leg of the confirmed dialog.
     private var secureTypes = PerEnd<Set<String>>()
     private var lastGeneration: UInt32 = 0

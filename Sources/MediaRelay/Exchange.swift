@@ -7,6 +7,8 @@ struct Exchange {
     struct Line {
         /// The stream that carries it; nil where the offer has port 0 or a transport that is not relayed.
         var media: AnchoredMedia?
+        /// Whether the line crosses as it is (``MediaDescription/isLeftAlone``).
+        var isLeftAlone = false
         /// Whether the stream was opened for this offer.
         var isProposed = false
         /// What it says about the offerer.

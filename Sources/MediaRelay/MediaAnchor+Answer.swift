@@ -65,7 +65,9 @@ extension MediaAnchor {
         _ reservation: Reservation, in session: AnchoredSession
     ) -> [LegLine] {
         var lines = description.media.indices.map {
-            LegLine(port: 0, face: LegFace(profile: exchange[media: $0]?.profile))
+            LegLine(
+                port: 0, face: LegFace(profile: exchange[media: $0]?.profile),
+                isLeftAlone: description.media[$0].isLeftAlone && exchange[media: $0]?.isLeftAlone == true)
         }
         for answer in accepted {
             guard let line = exchange[media: answer.index] else { continue }

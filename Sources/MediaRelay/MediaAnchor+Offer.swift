@@ -27,6 +27,7 @@ extension MediaAnchor {
             isEarly: session.confirmedFork == nil, lines: lines)
         let written = try accept(offer, description, in: session, legs, receiver)
         noteICE(of: sender, in: description)
+        noteLeftAlone(description, in: session)
         return written
     }
 
@@ -67,7 +68,9 @@ extension MediaAnchor {
         description.leaveSecured(of: &lines)
         // Who offers a stream twice leaves the choice to us; else what can't be secured as it must be is no offer.
         for refusal in refusals where !description.hasTwin(of: refusal.index, takenIn: lines) { throw refusal.why }
-        if description.media.contains(where: { $0.port != 0 }), !lines.contains(where: { $0.remote != nil }) {
+        if description.media.contains(where: { $0.port != 0 }),
+            !lines.contains(where: { $0.remote != nil || $0.isLeftAlone })
+        {
             throw .notAcceptable(.noRelayableMedia)
         }
         return lines
@@ -80,6 +83,7 @@ extension MediaAnchor {
         var line = Exchange.Line(remote: read.remote, isHeld: read.isHeld)
         line.profile = media.profile
         line.ice = read.ice
+        line.isLeftAlone = media.isLeftAlone
         if read.remote != nil { line.crypto = try policy.choose(from: media) }
         return line
     }
@@ -97,7 +101,9 @@ extension MediaAnchor {
             chooseFaces(&offer, description, in: session, receiver, reservation)
             let end = offer.offerer.opposite
             let lines = offer.lines.map {
-                LegLine(port: port($0.media, facing: end, offer.fork, reservation), face: $0.face)
+                LegLine(
+                    port: port($0.media, facing: end, offer.fork, reservation), face: $0.face,
+                    isLeftAlone: $0.isLeftAlone)
             }
             body = try BodyRewriter(address: advertised(legs[end]), lines: lines).rewrite(description)
         } catch {
@@ -218,6 +224,9 @@ extension MediaAnchor {
         let fork = session.confirmedFork ?? fork ?? exchange?.fork ?? 0
         let lines = description.media.indices.map { index -> LegLine in
             let line = exchange?[media: index]
+            if description.media[index].isLeftAlone, line?.isLeftAlone ?? (session.media(at: index) == nil) {
+                return LegLine(port: 0, isLeftAlone: true)
+            }
             guard description.media[index].isRelayable else {
                 return LegLine(port: 0, face: LegFace(profile: exchange?.offerer == end ? nil : line?.profile))
             }

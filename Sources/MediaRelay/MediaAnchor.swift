@@ -17,6 +17,9 @@ public final class MediaAnchor {
     private let sessionStride: UInt64
     private var commands: [RelayCommand] = []
     private var phonesWithICE = PhonesWithICE()
+    /// How many sessions had a stream that was left alone.
+    public private(set) var unanchoredSessions: UInt64 = 0
+    private var unanchored: [UnanchoredStream] = []
 
     /// The shards of a process number their sessions apart: `firstSession`, and every `sessionStride` from there.
     public init(
@@ -44,6 +47,14 @@ public final class MediaAnchor {
     func speaksICE(_ peer: MediaPeer) -> Bool { phonesWithICE.contains(peer) }
 
     func noteICE(of peer: MediaPeer, in description: SessionDescription) { phonesWithICE.note(peer, description) }
+
+    /// Notes the first stream of a session that crosses without us.
+    func noteLeftAlone(_ description: SessionDescription, in session: AnchoredSession) {
+        guard !session.hasToldUnanchored, let media = description.media.first(where: \.isLeftAlone) else { return }
+        session.hasToldUnanchored = true
+        unanchoredSessions &+= 1
+        unanchored.append(UnanchoredStream(session: session.id, transport: description.transport(of: media)))
+    }
 
     func emit(_ command: RelayCommand) { commands.append(command) }
 
@@ -127,6 +138,13 @@ extension MediaAnchor {
     public func takeCommands() -> [RelayCommand] {
         defer { commands.removeAll() }
         return commands
+    }
+
+    /// The streams that crossed as they were since the last call, the first of each session.
+    public func takeUnanchored() -> [UnanchoredStream] {
+        if unanchored.isEmpty { return [] }
+        defer { unanchored = [] }
+        return unanchored
     }
 
     public var sessionCount: Int { sessions.count }

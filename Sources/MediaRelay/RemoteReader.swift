@@ -123,6 +123,10 @@ extension MediaDescription {
     /// Whether the stream is in use and of a kind that is relayed.
     var isRelayable: Bool { port != 0 && portCount <= 1 && (isRTP || transport == .datagram) }
 
+    /// Whether the stream is none of datagrams (MSRP, BFCP over TCP): the ends speak to each other, if they can, and the
+    /// line crosses as it is. It is not anchored: what it names of its sender's addresses, the receiver sees.
+    var isLeftAlone: Bool { port != 0 && transport == .stream }
+
     var isRTP: Bool { transport == .rtp || profile != nil }
 }
 

@@ -33,6 +33,8 @@ public struct MediaDescription: Hashable, Sendable {
     public internal(set) var ice = ICEDescription()
     /// Where the `m=` line begins.
     public internal(set) var start: Int
+    /// Where its attributes may begin: behind the `m=` line and the title (`i=`), if that follows.
+    public internal(set) var headEnd: Int
     /// Where the next `m=` line begins, or the body ends.
     public internal(set) var end: Int
 
@@ -59,6 +61,7 @@ public struct MediaDescription: Hashable, Sendable {
         transport = MediaProtocol(bytes, transportRange)
         profile = RTPProfile(bytes, transportRange)
         start = value.lowerBound
+        headEnd = value.upperBound
         end = value.upperBound
         self.connection = connection
         self.direction = direction

@@ -64,6 +64,10 @@ extension SessionDescription {
             case UInt8(ascii: "c"): try readConnection(line)
             case UInt8(ascii: "m"): try readMedia(line)
             case UInt8(ascii: "o"): try readOrigin(line)
+            case UInt8(ascii: "i"):
+                if let last = media.indices.last, media[last].headEnd == line.range.lowerBound {
+                    media[last].headEnd = line.range.upperBound
+                }
             default: break
             }
         }
@@ -96,6 +100,7 @@ extension SessionDescription {
         guard media.count < Self.maximumMedia else { throw .tooManyMedia }
         var next = try MediaDescription(bytes, line.value, connection: connection, direction: direction)
         next.start = line.range.lowerBound
+        next.headEnd = line.range.upperBound
         next.ice = ice
         try append(.media(media.count))
         if let last = media.indices.last { media[last].end = line.range.lowerBound }

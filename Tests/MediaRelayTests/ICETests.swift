@@ -202,6 +202,27 @@ struct ICETests {
         }
     }
 
+    @Test("security 5, 9: 100,000 forged checks change nothing and find no answer; the next good one is answered")
+    func flood() throws {
+        var agent = CheckingAgent()
+        let scenario = try call(&agent)
+        let channel = try #require(scenario.channels[address(Self.ours)])
+        let forged = [
+            agent.check(.init(password: "another+password+of+24+ch")), agent.check(.init(isSigned: false)),
+            agent.check(.init(username: "who:ever")), Array(agent.check().dropLast(3)),
+        ]
+        let source = address(Self.mapped)
+        for number in 0..<100_000 {
+            if case .forward = channel.receive(forged[number % 4], from: source, at: .zero) {
+                Issue.record("answered")
+                return
+            }
+        }
+        #expect(scenario.deliver(agent.check(), to: Self.ours, from: Self.mapped).destination == Self.mapped)
+        let report = scenario.core.reports(for: scenario.session).first { $0.leg == .caller }
+        #expect(report?.counters.droppedChecks == 100_000 && report?.counters.packets == 0)
+    }
+
     @Test("No more sources are believed than an agent has")
     func manySources() throws {
         var agent = CheckingAgent()

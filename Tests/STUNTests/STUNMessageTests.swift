@@ -195,6 +195,20 @@ struct STUNInputTests {
         #expect(read >= 2)
     }
 
+    @Test("security 10: what was seen on the wire is read, and harmless when changed", .enabled(if: Corpus.isPresent))
+    func captures() throws {
+        var read = 0
+        for packet in Capture.datagrams(try Corpus.bytes("ndpi-pcap/stun.pcap")) where packet.first ?? 9 < 4 {
+            if STUNMessage(packet, for: .connectivityCheck) != nil { read += 1 }
+            for position in packet.indices {
+                var mutant = packet
+                mutant[position] ^= 0x55
+                Self.check(mutant)
+            }
+        }
+        #expect(read > 20)
+    }
+
     @Test("security 10: random octets behind a good header")
     func random() {
         var generator = SystemRandomNumberGenerator()
