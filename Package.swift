@@ -41,10 +41,13 @@ let package = Package(
         .target(name: "STUN", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "SRTP", dependencies: ["NetworkTypes", "COpenSSL", "CSRTP"], swiftSettings: strict),
         .target(name: "TLS", dependencies: ["COpenSSL", "NetworkTypes"], swiftSettings: strict),
+        .target(name: "DTLS", dependencies: ["COpenSSL", "NetworkTypes"], swiftSettings: strict),
 
         // Policy: decisions without I/O.
         .target(name: "OutboundProxy", dependencies: ["NetworkTypes", "SIP", "STUN"], swiftSettings: pure),
-        .target(name: "MediaRelay", dependencies: ["NetworkTypes", "SDP", "RTP", "SRTP", "STUN"], swiftSettings: pure),
+        .target(
+            name: "MediaRelay", dependencies: ["DTLS", "NetworkTypes", "SDP", "RTP", "SRTP", "STUN"],
+            swiftSettings: pure),
 
         // The outside world.
         .target(name: "Reactor", dependencies: ["CEvent", "CShims", "NetworkTypes"], swiftSettings: strict),
@@ -114,6 +117,7 @@ let package = Package(
         .testTarget(name: "RTPTests", dependencies: ["RTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "SRTPTests", dependencies: ["SRTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "DTLSTests", dependencies: ["DTLS", "NetworkTypes"], swiftSettings: strict),
         .testTarget(
             name: "TLSTests", dependencies: ["TLS", "COpenSSL", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(

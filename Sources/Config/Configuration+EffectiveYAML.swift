@@ -6,7 +6,7 @@ extension Configuration {
     public var effectiveYAML: String {
         var lines = sideLines("inside", inside.addresses, inside.listen)
         if !inside.networks.isEmpty { lines.append("  networks: \(list(inside.networks))") }
-        lines.append("  srtp: \(inside.srtp.rawValue)")
+        lines += ["  srtp: \(inside.srtp.rawValue)", "  keying: \(inside.keying.rawValue)"]
         lines += sideLines("outside", outside.addresses, outside.listen)
         if !outside.advertise.isEmpty { lines.append("  advertise: \(list(outside.advertise))") }
         lines.append("pbx: \(list(pbx))")
@@ -45,7 +45,7 @@ extension RemotePhonesConfiguration {
         var lines = ["remote_phones:", "  enabled: \(isEnabled ? "yes" : "no")"]
         if !domains.isEmpty { lines.append("  domains: \(list(domains))") }
         if let inside { lines.append("  inside: \(quoted(inside.description))") }
-        return lines + ["  contact: \(contact.rawValue)", "  srtp: \(srtp.rawValue)"]
+        return lines + ["  contact: \(contact.rawValue)", "  srtp: \(srtp.rawValue)", "  keying: \(keying.rawValue)"]
     }
 }
 
@@ -98,7 +98,7 @@ extension TrunkConfiguration {
         if !pbx.isEmpty { lines.append("    pbx: \(list(pbx))") }
         if tls != TrunkTLSConfiguration() { lines += ["    tls:"] + tls.lines.map { "      \($0)" } }
         lines += [
-            "    srtp: \(srtp.rawValue)", "    hide: \(hidesTopology ? "yes" : "no")",
+            "    srtp: \(srtp.rawValue)", "    keying: \(keying.rawValue)", "    hide: \(hidesTopology ? "yes" : "no")",
             "    hide_call_id: \(hideCallID.rawValue)",
         ]
         if let fromDomain { lines.append("    from_domain: \(quoted(fromDomain))") }

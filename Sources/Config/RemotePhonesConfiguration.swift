@@ -10,6 +10,8 @@ public struct RemotePhonesConfiguration: Hashable, Sendable {
     public var contact = ContactMode.path
     /// Whether their media is SRTP.
     public var srtp = SRTPPolicy.auto
+    /// How its keys are agreed on where we offer them.
+    public var keying = KeyManagement.sdes
 
     /// How the PBX's requests find a phone's flow.
     public enum ContactMode: String, Hashable, Sendable, CaseIterable {

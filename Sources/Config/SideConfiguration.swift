@@ -26,6 +26,8 @@ public struct InsideConfiguration: Hashable, Sendable {
     public var networks: [IPNetwork]
     /// Whether the media of the PBX is SRTP.
     public var srtp = SRTPPolicy.off
+    /// How its keys are agreed on where we offer them.
+    public var keying = KeyManagement.sdes
 
     public init(
         addresses: [IPAddress], listen: [ListenerConfiguration] = ListenerConfiguration.defaults,

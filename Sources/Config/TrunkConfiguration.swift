@@ -35,6 +35,8 @@ public struct TrunkConfiguration: Hashable, Sendable {
     public var redirects = RedirectMode.pass
     /// Whether its media is SRTP.
     public var srtp = SRTPPolicy.auto
+    /// How its keys are agreed on where we offer them.
+    public var keying = KeyManagement.sdes
     /// Whether it is asked for its load, and heeded (RFC 7339).
     public var hasOverloadControl = false
     /// How often we ask it whether it is there; nil: never.

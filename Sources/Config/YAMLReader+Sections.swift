@@ -3,7 +3,7 @@ import Yams
 
 // A method for each section of the file.
 extension YAMLReader {
-    private static let insideKeys = KnownKeys(["addresses", "listen", "networks", "srtp"])
+    private static let insideKeys = KnownKeys(["addresses", "listen", "networks", "srtp", "keying"])
     private static let outsideKeys = KnownKeys(["addresses", "listen", "advertise"])
 
     mutating func inside(_ entry: Entry) -> InsideConfiguration {
@@ -14,6 +14,7 @@ extension YAMLReader {
         setListeners(&inside.listen, from: entries["listen"])
         setList(&inside.networks, from: entries["networks"], atLeast: 1, Value.network)
         set(&inside.srtp, from: entries["srtp"], Value.srtp)
+        set(&inside.keying, from: entries["keying"], Value.word)
         return inside
     }
 
@@ -71,13 +72,14 @@ extension YAMLReader {
     }
 
     mutating func remotePhones(_ phones: inout RemotePhonesConfiguration, from entry: Entry) {
-        let keys = KnownKeys(["enabled", "domains", "inside", "contact", "srtp"], notBuilt: ["keying"])
+        let keys = KnownKeys(["enabled", "domains", "inside", "contact", "srtp", "keying"])
         guard let entries = entries(of: entry, keys: keys) else { return }
         set(&phones.isEnabled, from: entries["enabled"], Value.boolean)
         setList(&phones.domains, from: entries["domains"], atLeast: 1, Value.domain)
         set(&phones.inside, from: entries["inside"], Value.ownAddress)
         set(&phones.contact, from: entries["contact"], Value.word)
         set(&phones.srtp, from: entries["srtp"], Value.srtp)
+        set(&phones.keying, from: entries["keying"], Value.word)
     }
 
     mutating func limits(_ limits: inout LimitsConfiguration, from entry: Entry) {

@@ -6,10 +6,7 @@ extension YAMLReader {
         [
             "name", "domain", "user", "transport", "networks", "media_networks", "nat", "trust_udp", "contact", "pbx",
             "source_port", "qualify", "max_calls", "calls_per_second", "minutes_per_day", "srtp", "hide",
-            "hide_call_id", "from_domain", "identity", "redirects", "overload_control", "tls",
-        ],
-        notBuilt: [
-            "keying"
+            "hide_call_id", "from_domain", "identity", "redirects", "overload_control", "tls", "keying",
         ])
 
     mutating func trunks(_ entry: Entry) -> [TrunkConfiguration] {
@@ -59,6 +56,7 @@ extension YAMLReader {
         set(&trunk.callsPerSecond, from: entries["calls_per_second"], Value.limit)
         set(&trunk.minutesPerDay, from: entries["minutes_per_day"], Value.limit)
         set(&trunk.srtp, from: entries["srtp"], Value.srtp)
+        set(&trunk.keying, from: entries["keying"], Value.word)
         return trunk.name.isEmpty || trunk.domain.isEmpty ? nil : trunk
     }
 

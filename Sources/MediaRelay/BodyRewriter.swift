@@ -2,7 +2,7 @@ import NetworkTypes
 import SDP
 
 /// Writes a received body anew for the other end: our address, our ports, and none of the attributes that belong to the
-/// leg it came from; our profile and our keys take their place. All other lines leave as they came.
+/// leg it came from; what our face says takes their place. All other lines leave as they came.
 ///
 /// An `a=rtcp` of our own is never needed: our RTCP port is always the next one.
 struct BodyRewriter {
@@ -46,7 +46,7 @@ struct BodyRewriter {
     /// Writes what a media description says of ours, at its end.
     private func insert(_ index: Int, _ description: SessionDescription, into writer: inout SDPWriter) {
         guard description.media.indices.contains(index) else { return }
-        writer.insert(crypto(index), at: description.media[index].end)
+        writer.insert(attributes(index), at: description.media[index].end)
         writer.insert(ice(line(index)), at: description.media[index].end)
     }
 
@@ -67,7 +67,7 @@ struct BodyRewriter {
 
     private func line(_ index: Int) -> LegLine { lines.indices.contains(index) ? lines[index] : LegLine(port: 0) }
 
-    private func crypto(_ index: Int) -> [CryptoAttribute] { line(index).port == 0 ? [] : line(index).face.crypto }
+    private func attributes(_ index: Int) -> [UInt8] { line(index).port == 0 ? [] : line(index).face.attributes }
 
     /// Whether `a=rtcp-fb` is for the receiver as well: all but where its profile has lost feedback on the way.
     private func keepsFeedback(_ media: Int?, _ description: SessionDescription) -> Bool {

@@ -18,9 +18,16 @@ struct Exchange {
         var crypto: CryptoAttribute?
         /// What the offerer says about its ICE agent.
         var ice: PeerICE?
+        /// The other kind of keying that is taken up: what it says of its end, and what becomes of it.
+        var identity: TransportIdentity?
+        var dtls: OfferedAssociation?
+        /// Whether it wants RTCP on the port of RTP.
+        var isMultiplexed = false
         /// What the offer says on the other leg.
         var face = LegFace()
         var isHeld = false
+
+        var hasKeys: Bool { crypto != nil || identity != nil }
         /// What was committed before, for the case that the exchange fails after a provisional answer.
         var previous: AnchoredMedia.Branch?
     }

@@ -20,7 +20,7 @@ extension BodyRewriter {
         text.append(contentsOf: "\r\n".utf8)
         appendCandidate(1, line.port, to: &text)
         let (next, overflow) = line.port.addingReportingOverflow(1)
-        if !overflow { appendCandidate(2, next, to: &text) }
+        if !overflow, line.face.hasControlCandidate { appendCandidate(2, next, to: &text) }
         return text
     }
 

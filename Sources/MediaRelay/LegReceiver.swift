@@ -41,15 +41,16 @@ extension LegReceiver {
 // MARK: Signalling
 
 extension LegReceiver {
-    func prepare(_ security: LegSecurity, _ contexts: LegContexts) {
-        let next = contexts.receiving(security)
+    /// Without keys a secure leg still waits for them.
+    func prepare(_ keys: LegKeys?, isSecure: Bool, _ contexts: LegContexts) {
+        let next = keys.flatMap { contexts.context($0.inbound, .receiving) }
         prepared = next === current ? nil : next
-        if !isCommitted { isSecure = security != .plain }
+        if !isCommitted { self.isSecure = isSecure }
     }
 
     /// What was prepared takes over; the key before is good for a moment longer.
-    func commit(_ security: LegSecurity, _ contexts: LegContexts, at now: Instant) {
-        let next = contexts.receiving(security)
+    func commit(_ keys: LegKeys?, isSecure: Bool, _ contexts: LegContexts, at now: Instant) {
+        let next = keys.flatMap { contexts.context($0.inbound, .receiving) }
         if let current, current !== next {
             retired = current
             retiredUntil = now + AddressLatch.overlap
@@ -57,25 +58,19 @@ extension LegReceiver {
         current = next
         prepared = nil
         isCommitted = true
-        isSecure = security != .plain
+        self.isSecure = isSecure
         // A plain leg takes everything anyway, and what it takes is not to be decrypted.
         if !isSecure { retired = nil }
+    }
+
+    /// The keys have come that a commit left open.
+    func complete(_ keys: LegKeys?, _ contexts: LegContexts) {
+        guard isSecure, let keys else { return }
+        current = contexts.context(keys.inbound, .receiving)
     }
 
     func discard() {
         prepared = nil
         if !isCommitted { isSecure = false }
-    }
-}
-
-extension LegContexts {
-    fileprivate func receiving(_ security: LegSecurity) -> SRTPContext? {
-        guard case .srtp(let keys) = security else { return nil }
-        return context(keys.inbound, .receiving)
-    }
-
-    func sending(_ security: LegSecurity) -> SRTPContext? {
-        guard case .srtp(let keys) = security else { return nil }
-        return context(keys.outbound, .sending)
     }
 }

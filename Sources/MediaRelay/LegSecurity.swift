@@ -5,8 +5,8 @@ public enum LegSecurity: Hashable, Sendable {
     case plain
     /// SRTP and SRTCP (RFC 3711).
     case srtp(LegKeys)
-    /// SRTP, but the keys are still to come (RFC 5764): until then nothing passes, either way.
-    case awaitingKeys
+    /// The same with keys from a handshake on the way of the media (RFC 5764): until then nothing passes, either way.
+    case dtls(DTLSParameters)
 }
 
 /// The keys of both directions of a leg.

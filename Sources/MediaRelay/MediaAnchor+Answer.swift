@@ -86,15 +86,24 @@ extension MediaAnchor {
     ) throws(MediaRefusal) -> [Accepted] {
         var accepted: [Accepted] = []
         for (index, media) in description.media.enumerated() {
-            let read = try reader.read(media, from: sender, legs[end].local.family, isAnswer: true)
+            let read = try reader.read(media, from: sender, legs[end].local.family)
             guard var remote = read.remote, let line = exchange[media: index], let stream = line.media else { continue }
             guard stream.kind.isOpaque == media.isOpaque else { throw .notAcceptable(.otherMedia) }
             let wasSecure = session.wasSecure(stream.kind.type, at: index, facing: end, fork)
-            let policy = SecurityPolicy(peer: sender, wasSecure: wasSecure)
+            let policy = policy(sender, wasSecure: wasSecure)
             var face = LegFace(profile: line.face.profile)
-            if let (own, keys) = try policy.keys(from: media, answering: line.face) {
-                remote.security = .srtp(keys)
-                face.crypto = [own]
+            face.isMultiplexed = media.isMultiplexed && media.isRTP
+            switch try policy.keys(from: media, answering: line.face) {
+            case .agreed(let own, let keys)?: (remote.security, face.crypto) = (.srtp(keys), [own])
+            case .dtls(let identity)?:
+                let branch = stream.index(of: fork).map { stream.branches[$0] }
+                let association = line.face.dtls.map {
+                    OfferedAssociation(
+                        answeredBy: identity, from: remote.rtp, of: sender, .init(branch, facing: end), to: $0)
+                }
+                guard let association else { throw .notAcceptable(.missingKeys) }
+                (remote.security, face.dtls) = (.dtls(association.parameters), association.face)
+            case .crypto?, nil: break
             }
             if let ice = read.ice, case .agent(let own)? = line.face.ice, !ice.isMismatched {
                 face.ice = line.face.ice

@@ -25,7 +25,7 @@ extension MediaAnchor {
         let offer = Exchange(
             id: exchange, offerer: end, generation: session.newGeneration(), fork: session.confirmedFork ?? fork,
             isEarly: session.confirmedFork == nil, lines: lines)
-        let written = try accept(offer, description, in: session, legs, receiver)
+        let written = try accept(offer, description, in: session, legs, from: sender, to: receiver)
         noteICE(of: sender, in: description)
         noteLeftAlone(description, in: session)
         return written
@@ -57,7 +57,7 @@ extension MediaAnchor {
         for (index, media) in description.media.enumerated() {
             do throws(MediaRefusal) {
                 let wasSecure = session.wasSecure(description.type(of: media), at: index, facing: end, fork)
-                let policy = SecurityPolicy(peer: sender, wasSecure: wasSecure)
+                let policy = policy(sender, wasSecure: wasSecure)
                 lines.append(try line(media, policy, family))
             } catch {
                 guard case .notAcceptable(let reason) = error, reason.isAboutKeys else { throw error }
@@ -79,25 +79,32 @@ extension MediaAnchor {
     private func line(
         _ media: MediaDescription, _ policy: SecurityPolicy, _ family: IPAddress.Family
     ) throws(MediaRefusal) -> Exchange.Line {
-        let read = try reader.read(media, from: policy.peer, family, isAnswer: false)
+        let read = try reader.read(media, from: policy.peer, family)
         var line = Exchange.Line(remote: read.remote, isHeld: read.isHeld)
         line.profile = media.profile
         line.ice = read.ice
         line.isLeftAlone = media.isLeftAlone
-        if read.remote != nil { line.crypto = try policy.choose(from: media) }
+        line.isMultiplexed = media.isMultiplexed && media.isRTP
+        guard read.remote != nil else { return line }
+        switch try policy.choose(from: media) {
+        case .crypto(let crypto)?: line.crypto = crypto
+        case .dtls(let identity)?: line.identity = identity
+        case .agreed?, nil: break
+        }
         return line
     }
 
     /// Finds or takes the ports, writes the body, and then tells the worker.
     private func accept(
         _ offer: Exchange, _ description: SessionDescription, in session: AnchoredSession, _ legs: Legs,
-        _ receiver: MediaPeer
+        from sender: MediaPeer, to receiver: MediaPeer
     ) throws(MediaRefusal) -> [UInt8] {
         var offer = offer
         var reservation = Reservation()
         let body: [UInt8]
         do {
             try assign(&offer, description, in: session, legs, &reservation)
+            associate(&offer, sender, reservation)
             chooseFaces(&offer, description, in: session, receiver, reservation)
             let end = offer.offerer.opposite
             let lines = offer.lines.map {
@@ -154,6 +161,18 @@ extension MediaAnchor {
         }
     }
 
+    /// What becomes of the DTLS associations that the offer is about.
+    private func associate(_ offer: inout Exchange, _ sender: MediaPeer, _ reservation: Reservation) {
+        guard let fingerprint else { return }
+        for (index, line) in offer.lines.enumerated() {
+            guard let media = line.media, let identity = line.identity else { continue }
+            let branch = reservation.branch(offer.fork, of: media)
+            offer.lines[index].dtls = OfferedAssociation(
+                answering: identity, from: line.remote?.rtp, of: sender, .init(branch, facing: offer.offerer),
+                fingerprint)
+        }
+    }
+
     /// What the offer says about profiles and keys on its receiver's leg. A peer that comes with a key other than before
     /// gets a new one as well, since whoever it is now may know nothing of what was sent with the old one.
     private func chooseFaces(
@@ -170,7 +189,7 @@ extension MediaAnchor {
                 session.ownKeys.forget(media.local(facing: offer.offerer, branch))
             }
             let wasSecure = session.wasSecure(media.kind.type, at: index, facing: end, offer.fork)
-            offer.lines[index].face = SecurityPolicy(peer: receiver, wasSecure: wasSecure).face(
+            offer.lines[index].face = policy(receiver, wasSecure: wasSecure).face(
                 offering: description.media[index], before: branch?.faces[end]
             ) { session.ownKeys.key(on: media.local(facing: end, branch), $0) }
             offer.lines[index].face.ice = iceFace(
@@ -189,6 +208,7 @@ extension MediaAnchor {
             let own = session.ownKeys.key(on: media.local(facing: offerer, branch), crypto.keys.suite)
             remote.security = .srtp(LegKeys(inbound: crypto.keys, outbound: own))
         }
+        if let association = line.dtls { remote.security = .dtls(association.parameters) }
         remote.ice = line.ice.flatMap { parameters($0, media.local(facing: offerer, branch), offerer, in: session) }
         return remote
     }
@@ -197,13 +217,14 @@ extension MediaAnchor {
     func answerFace(
         _ line: Exchange.Line, _ offerer: LegEnd, _ branch: AnchoredMedia.Branch?, in session: AnchoredSession
     ) -> LegFace {
-        var face = LegFace(profile: line.profile)
+        var face = LegFace(profile: line.profile, dtls: line.dtls?.face, isMultiplexed: line.isMultiplexed)
         if let crypto = line.crypto, let media = line.media {
             let own = session.ownKeys.key(on: media.local(facing: offerer, branch), crypto.keys.suite)
             face.crypto = [CryptoAttribute(tag: crypto.tag, keys: own)]
         }
         if let ice = line.ice, let media = line.media {
             face.ice = iceFace(answering: ice, media.local(facing: offerer, branch), in: session)
+            face.hasControlCandidate = !line.isMultiplexed
         }
         return face
     }

@@ -1,3 +1,4 @@
+public import DTLS
 public import NetworkTypes
 import SDP
 
@@ -15,6 +16,8 @@ public final class MediaAnchor {
     var sessions: [RelaySessionID: AnchoredSession] = [:]
     private var nextSession: UInt64
     private let sessionStride: UInt64
+    /// That of our certificate; nil where no keys are agreed on by DTLS.
+    let fingerprint: CertificateFingerprint?
     private var commands: [RelayCommand] = []
     private var phonesWithICE = PhonesWithICE()
     /// How many sessions had a stream that was left alone.
@@ -23,13 +26,15 @@ public final class MediaAnchor {
 
     /// The shards of a process number their sessions apart: `firstSession`, and every `sessionStride` from there.
     public init(
-        settings: RelaySettings, binder: any PortBinder, firstSession: UInt64 = 1, sessionStride: UInt64 = 1
+        settings: RelaySettings, binder: any PortBinder, firstSession: UInt64 = 1, sessionStride: UInt64 = 1,
+        identity: DTLSIdentity? = .process
     ) {
         self.settings = settings
         policy = MediaTargetPolicy(settings)
         ports = MediaPorts(settings, binder: binder)
         nextSession = firstSession
         self.sessionStride = sessionStride
+        fingerprint = identity?.fingerprint
     }
 
     /// SDP that leaves outside names these addresses from now on, that of sessions which are up too (`outside.advertise`).
@@ -57,6 +62,10 @@ public final class MediaAnchor {
     }
 
     func emit(_ command: RelayCommand) { commands.append(command) }
+
+    func policy(_ peer: MediaPeer, wasSecure: Bool) -> SecurityPolicy {
+        SecurityPolicy(peer: peer, wasSecure: wasSecure, fingerprint: fingerprint)
+    }
 
     var reader: RemoteReader { RemoteReader(policy: policy, ports: ports, settings: settings) }
 }

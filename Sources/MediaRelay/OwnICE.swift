@@ -52,12 +52,12 @@ struct PeerICE: Hashable {
     let takesMedia: Bool
 
     /// nil where no ICE is spoken, or of a stream that is no RTP.
-    init?(_ media: MediaDescription, isAnswer: Bool) {
+    init?(_ media: MediaDescription) {
         guard media.isRTP, media.ice.isOffered, let fragment = media.ice.fragment else { return nil }
         self.fragment = fragment
         isLite = media.ice.isLite
         isMismatched = media.ice.isMismatched || media.hasMismatch
-        isMultiplexed = isAnswer && media.isMultiplexed
+        isMultiplexed = media.isMultiplexed
         takesMedia = media.connection?.address != .unspecified || media.isPlaceholder
     }
 }

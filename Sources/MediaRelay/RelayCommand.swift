@@ -73,6 +73,9 @@ public struct LegRemote: Hashable, Sendable {
     /// What was agreed on about ICE: then checks decide which sources are believed, and where media goes.
     public var ice: ICEParameters?
 
+    /// Whether RTP and RTCP have one port (RFC 5761).
+    var isMultiplexed: Bool { ice?.isMultiplexed ?? (rtp != nil && rtp == rtcp) }
+
     public init(
         generation: UInt32, rtp: SocketAddress?, rtcp: SocketAddress?, networks: [IPNetwork] = [],
         signallingAddress: IPAddress? = nil, acceptsAnySource: Bool = false, isDestinationFixed: Bool = true

@@ -1,3 +1,4 @@
+public import DTLS
 public import NetworkTypes
 
 /// All relay sessions of one worker: takes commands and the time, and says which sockets to read and to close.
@@ -11,11 +12,11 @@ public final class RelayCore {
     private var sessions: [RelaySessionID: RelaySession] = [:]
     private let channels = ChannelTable()
     private var deadlines = DeadlineQueue<(session: RelaySessionID, scheduled: Instant)>()
-    private var effects: [RelayEffect] = []
-    private var nextIndex = 0
+    private let agenda: RelayAgenda
     private var highWater = HighWater()
 
-    public init() {}
+    /// `identity` is our certificate where keys are agreed on by DTLS.
+    public init(identity: DTLSIdentity? = .process) { agenda = RelayAgenda(identity) }
 
     /// Legs that are joined in a circle keep each other: live ones are parted when the core goes.
     deinit {
@@ -32,26 +33,22 @@ public final class RelayCore {
 
 extension RelayCore {
     /// The next effect; nil when all are taken.
-    public func nextEffect() -> RelayEffect? {
-        guard nextIndex < effects.count else {
-            effects.removeAll(keepingCapacity: effects.count < 256)
-            nextIndex = 0
-            return nil
-        }
-        nextIndex += 1
-        return effects[nextIndex - 1]
-    }
+    public func nextEffect() -> RelayEffect? { agenda.nextEffect() }
 
     /// When ``handleTimeout(at:)`` wants to be called.
-    public var nextDeadline: Instant? { deadlines.next }
+    public var nextDeadline: Instant? {
+        guard let wake = agenda.nextWake else { return deadlines.next }
+        return min(wake, deadlines.next ?? wake)
+    }
 
-    /// Looks at the watched sessions whose time may have come.
+    /// Looks at the handshakes and the watched sessions whose time may have come.
     public func handleTimeout(at now: Instant) {
+        while let id = agenda.popWake(at: now) { stream(id)?.handleTimeout(at: now) }
         while let entry = deadlines.popDue(at: now) {
             guard let session = sessions[entry.session] else { continue }
             switch session.checkSilence(scheduled: entry.scheduled, at: now) {
             case .stale: break
-            case .silent: effects.append(.report(.silent(session.id)))
+            case .silent: agenda.append(.report(.silent(session.id)))
             case .again(let due): deadlines.schedule((session.id, due), at: due)
             }
         }
@@ -82,7 +79,7 @@ extension RelayCore {
         guard stream(id) == nil, areNew(sockets) else { return refuse(sockets) }
         let stream = RelayStream(
             id, caller: MediaLeg(caller), callee: MediaLeg(callee), isOpaque: isOpaque, budget: ProvisionalBudget(),
-            channels: channels)
+            channels: channels, agenda: agenda)
         register(stream.leg(.caller))
         register(stream.leg(.callee))
         session(id.session).add(stream)
@@ -96,7 +93,8 @@ extension RelayCore {
         let ownLeg = MediaLeg(own)
         let stream = RelayStream(
             id, caller: shared == .caller ? sharedLeg : ownLeg, callee: shared == .callee ? sharedLeg : ownLeg,
-            isOpaque: original.isOpaque, budget: original.budget, channels: channels)
+            isOpaque: original.isOpaque, budget: original.budget, channels: channels,
+            agenda: agenda)
         register(ownLeg)
         session(id.session).add(stream)
     }
@@ -117,7 +115,7 @@ extension RelayCore {
             closeUnused(stream.leg(.caller))
             closeUnused(stream.leg(.callee))
         }
-        effects.append(.report(.ended(id, reports)))
+        agenda.append(.report(.ended(id, reports)))
         if highWater.hasEbbed(to: channels.count) { shrink() }
     }
 
@@ -126,7 +124,8 @@ extension RelayCore {
         sessions.shrink()
         channels.shrink()
         deadlines.shrink()
-        effects.append(.shrunk)
+        agenda.shrink()
+        agenda.append(.shrunk)
     }
 
     private func watch(_ id: RelaySessionID, _ silence: Duration?, at now: Instant) {
@@ -157,7 +156,7 @@ extension RelayCore {
     private func refuse(_ sockets: [RelaySocket]) {
         var seen: Set<Int32> = []
         for socket in sockets where !channels.owns(descriptor: socket.descriptor) {
-            if seen.insert(socket.descriptor).inserted { effects.append(.close(socket)) }
+            if seen.insert(socket.descriptor).inserted { agenda.append(.close(socket)) }
         }
     }
 
@@ -165,7 +164,7 @@ extension RelayCore {
         for channel in [leg.rtp, leg.rtcp] {
             channels.insert(channel)
             highWater.note(channels.count)
-            effects.append(.register(channel))
+            agenda.append(.register(channel))
         }
     }
 
@@ -173,7 +172,7 @@ extension RelayCore {
         for channel in [leg.rtp, leg.rtcp]
         where channel.isClosed && channels.owns(descriptor: channel.socket.descriptor) {
             channels.remove(channel)
-            effects.append(.close(channel.socket))
+            agenda.append(.close(channel.socket))
         }
     }
 }

@@ -73,6 +73,7 @@ extension RelayPath {
         _ slot: inout MutableSpan<UInt8>, _ length: Int, from source: SocketAddress, at now: Instant, joints: Int
     ) -> RelayVerdict {
         let kind = Self.kind(slot.span, length)
+        if kind == .dtls { return shakeHands(slot.span, length, from: source, at: now) }
         guard kind == .rtp || kind == .rtcp else { return dropMalformed() }
         guard latch.isLocked(to: source) || latch.rank(of: source, at: now) != nil else {
             droppedSource &+= 1
@@ -83,6 +84,20 @@ extension RelayPath {
             return .drop(.authentication)
         }
         return relayPlain(&slot, plain, from: source, at: now, joints: joints)
+    }
+
+    /// Handshakes are only with who may be the peer; with whom of these they are, they find out.
+    private func shakeHands(
+        _ slot: Span<UInt8>, _ length: Int, from source: SocketAddress, at now: Instant
+    ) -> RelayVerdict {
+        guard let rank = latch.isLocked(to: source) ? 0 : latch.rank(of: source, at: now) else {
+            droppedSource &+= 1
+            return .drop(.source)
+        }
+        guard let stream,
+            stream.receiveHandshake(slot.extracting(first: length), on: self, from: source, rank: rank, at: now)
+        else { return dropMalformed() }
+        return .consumed
     }
 
     private func relayPlain(
@@ -260,6 +275,12 @@ extension RelayPath {
     func prepare(_ rules: SourceRules) { latch.prepare(rules) }
     func commit(generation: UInt32, at now: Instant) { _ = latch.commit(generation: generation, at: now) }
     func discard(generation: UInt32) { latch.discard(generation: generation) }
+
+    /// A handshake has proved that `source` is the peer.
+    func latch(authentic source: SocketAddress, at now: Instant) {
+        if !latch.isLocked(to: source) { _ = latch.admit(source, isAuthentic: true, at: now) }
+        lastValid = now
+    }
 
     /// Points RTP (or opaque datagrams) and RTCP at the opposite leg's peer.
     func point(media: RelayTarget?, control: RelayTarget?) {

@@ -1,4 +1,5 @@
 import NetworkTypes
+import SRTP
 
 /// One media description of a session, or one fork of it: two ends and the paths between them.
 final class RelayStream {
@@ -6,19 +7,23 @@ final class RelayStream {
     let isOpaque: Bool
     let budget: ProvisionalBudget
     private let channels: ChannelTable
+    private let agenda: RelayAgenda
+    /// When the stream is to be woken next.
+    private var wake: Instant?
     private let caller: StreamEnd
     private let callee: StreamEnd
 
     init(
         _ id: RelayStreamID, caller: MediaLeg, callee: MediaLeg, isOpaque: Bool, budget: ProvisionalBudget,
-        channels: ChannelTable
+        channels: ChannelTable, agenda: RelayAgenda
     ) {
         self.id = id
         self.isOpaque = isOpaque
         self.budget = budget
         self.channels = channels
-        self.caller = StreamEnd(caller, isOpaque: isOpaque, budget: budget)
-        self.callee = StreamEnd(callee, isOpaque: isOpaque, budget: budget)
+        self.agenda = agenda
+        self.caller = StreamEnd(caller, isOpaque: isOpaque, budget: budget, agenda: agenda)
+        self.callee = StreamEnd(callee, isOpaque: isOpaque, budget: budget, agenda: agenda)
         self.caller.attach(to: self)
         self.callee.attach(to: self)
     }
@@ -43,6 +48,7 @@ extension RelayStream {
         caller.commit(generation: generation, at: now)
         callee.commit(generation: generation, at: now)
         updateDestinations()
+        schedule(at: now)
     }
 
     func discard(generation: UInt32) {
@@ -58,23 +64,54 @@ extension RelayStream {
 
     private func point(_ from: StreamEnd, at to: StreamEnd) {
         let dropsFeedback = from.hasFeedback && !to.hasFeedback
-        let media = target(to.mediaDestination, from: to.leg.rtp, of: to, dropsFeedback: dropsFeedback)
-        let control = target(to.controlDestination, from: to.controlSender, of: to, dropsFeedback: dropsFeedback)
+        let media = target(to.mediaDestination, from: to.leg.rtp, to.protector, dropsFeedback)
+        let control = target(to.controlDestination, from: to.controlSender, to.controlProtector, dropsFeedback)
         from.rtp.point(media: media, control: control)
         // The second port of an opaque stream is as opaque as the first.
         from.rtcp.point(media: control, control: control)
     }
 
     private func target(
-        _ destination: SocketAddress?, from sender: MediaChannel, of end: StreamEnd, dropsFeedback: Bool
+        _ destination: SocketAddress?, from sender: MediaChannel, _ protector: SRTPContext?, _ dropsFeedback: Bool
     ) -> RelayTarget? {
         guard let destination else { return nil }
         return RelayTarget(
-            destination: destination, sender: sender, joined: channels[destination], protector: end.protector,
+            destination: destination, sender: sender, joined: channels[destination], protector: protector,
             dropsFeedback: dropsFeedback)
     }
 
     private func end(_ end: LegEnd) -> StreamEnd { end == .caller ? caller : callee }
+}
+
+// MARK: Handshakes
+
+extension RelayStream {
+    /// Takes a datagram of a DTLS handshake; whether one is expected there.
+    func receiveHandshake(
+        _ datagram: Span<UInt8>, on path: RelayPath, from source: SocketAddress, rank: UInt8, at now: Instant
+    ) -> Bool {
+        let end = path === caller.rtp || path === caller.rtcp ? caller : callee
+        guard let isAgreed = end.receiveHandshake(datagram, on: path, from: source, rank: rank, at: now) else {
+            return false
+        }
+        if isAgreed { updateDestinations() }
+        schedule(at: now)
+        return true
+    }
+
+    func handleTimeout(at now: Instant) {
+        if let wake, wake <= now { self.wake = nil }
+        caller.continueExchanges(at: now)
+        callee.continueExchanges(at: now)
+        schedule(at: now)
+    }
+
+    private func schedule(at now: Instant) {
+        let next = [caller.exchangeDeadline, callee.exchangeDeadline].compactMap { $0 }.min()
+        guard let next, wake.map({ next < $0 }) ?? true else { return }
+        wake = next
+        agenda.wake(id, at: next)
+    }
 }
 
 // MARK: Reports

@@ -5,6 +5,8 @@ public enum RelayVerdict: Hashable, Sendable {
     /// Send the first `length` octets of the slot from the socket `descriptor`.
     case forward(length: Int, to: SocketAddress, descriptor: Int32)
     case drop(DropCause)
+    /// The packet was for us. The driver looks at the core's effects when it is through with the batch.
+    case consumed
 }
 
 /// Why a packet is not relayed; each cause has its counter in ``RelayCounters``.

@@ -27,7 +27,7 @@ struct RemoteReader {
 
     /// What `media` says about `peer`, to whom we have a media address of `family`.
     func read(
-        _ media: MediaDescription, from peer: MediaPeer, _ family: IPAddress.Family, isAnswer: Bool
+        _ media: MediaDescription, from peer: MediaPeer, _ family: IPAddress.Family
     ) throws(MediaRefusal) -> MediaRemote {
         if media.port != 0, media.transport == .secure, media.profile == nil { throw .notAcceptable(.secureMedia) }
         guard media.isRelayable else { return MediaRemote(remote: nil, isHeld: false) }
@@ -40,19 +40,19 @@ struct RemoteReader {
         case .unspecified:
             remote.hasFeedback = media.profile?.hasFeedback ?? false
             let isHeld = !media.isPlaceholder || media.direction != .sendrecv
-            return MediaRemote(remote: remote, isHeld: isHeld, ice: PeerICE(media, isAnswer: isAnswer))
+            return MediaRemote(remote: remote, isHeld: isHeld, ice: PeerICE(media))
         case .name: try assume(media, from: peer, family, &remote)
         case .ip(let ip): try apply(ip.unmapped, media, from: peer, family, &remote)
         }
         remote.hasFeedback = media.profile?.hasFeedback ?? false
         if media.isRTP, let ip = remote.rtp?.ip {
-            remote.rtcp = try rtcp(media, from: peer, ip, isAnswer: isAnswer)
+            remote.rtcp = try rtcp(media, from: peer, ip)
         }
         // Two sessions of ours that are joined have nobody between them to send checks.
         let isJoined = remote.rtp.map { policy.isOwnMediaAddress($0.ip, on: peer.side) != nil } ?? false
         return MediaRemote(
             remote: remote, isHeld: media.direction != .sendrecv,
-            ice: isJoined ? nil : PeerICE(media, isAnswer: isAnswer))
+            ice: isJoined ? nil : PeerICE(media))
     }
 
     private func apply(
@@ -90,12 +90,12 @@ struct RemoteReader {
         remote.isDestinationFixed = false
     }
 
-    /// `a=rtcp`, else the next port (RFC 3550 §11). We never agree to multiplex, but a peer whose answer does so all the
-    /// same hears only one port.
+    /// The same port for who multiplexes, which we always agree to (RFC 5761 §5.1.1), and of answers believe; `a=rtcp`,
+    /// else the next port (RFC 3550 §11).
     private func rtcp(
-        _ media: MediaDescription, from peer: MediaPeer, _ ip: IPAddress, isAnswer: Bool
+        _ media: MediaDescription, from peer: MediaPeer, _ ip: IPAddress
     ) throws(MediaRefusal) -> SocketAddress? {
-        if isAnswer, media.isMultiplexed { return SocketAddress(ip, media.port) }
+        if media.isMultiplexed { return SocketAddress(ip, media.port) }
         let (next, overflow) = media.port.addingReportingOverflow(1)
         guard let rtcp = media.rtcp else { return overflow ? nil : SocketAddress(ip, next) }
         guard rtcp.port != 0 else { return nil }

@@ -1,11 +1,13 @@
 import NetworkTypes
 import SDP
 
-/// What one media description says on one leg beside its address and port: the profile and the keys.
-struct LegFace: Hashable {
-    var profile: RTPProfile?
-    var crypto: [CryptoAttribute] = []
-    var ice: ICEFace?
+/// How a peer wants to agree on keys: what is taken up of its offer, or what an answer of it comes to.
+enum Keying {
+    /// A line of its offer.
+    case crypto(CryptoAttribute)
+    /// Its answer to a line of ours.
+    case agreed(CryptoAttribute, LegKeys)
+    case dtls(TransportIdentity)
 }
 
 /// What may be agreed on with one peer about the keys of one stream.
@@ -16,6 +18,8 @@ struct SecurityPolicy {
     let peer: MediaPeer
     /// Whether the leg was secure in this dialog: then it stays so (PJSIP CVE-2022-39269).
     let wasSecure: Bool
+    /// That of our certificate; nil where there is no DTLS.
+    var fingerprint: CertificateFingerprint?
 
     var isRequired: Bool { wasSecure || peer.srtp == .required }
 
@@ -23,15 +27,27 @@ struct SecurityPolicy {
 
     private var offersKeys: Bool { wasSecure || peer.isOfferedKeys }
 
+    /// A fingerprint may be read by anybody.
+    private var mayUseDTLS: Bool { fingerprint != nil && (wasSecure || peer.srtp != .off) }
+
     /// Whether an offer leaves the peer no choice.
     private var insists: Bool { isRequired || offersKeys && peer.srtpOffer == .secure }
 
-    /// The line of an offer that is taken up, the first that can be (RFC 4568 §5.1.2); nil for a plain stream.
-    func choose(from media: MediaDescription) throws(MediaRefusal) -> CryptoAttribute? {
-        if maySeeKeys, media.profile != nil, let line = media.crypto.first { return line }
+    /// What of an offer is taken up; of lines with keys the first that can be (RFC 4568 §5.1.2). nil for a plain stream.
+    /// Where an offer has both, its profile decides, and else what is configured.
+    func choose(from media: MediaDescription) throws(MediaRefusal) -> Keying? {
+        if let profile = media.profile {
+            let line = maySeeKeys && !profile.namesDTLS ? media.crypto.first : nil
+            if let line, peer.keying == .sdes || !hasFingerprint(media) { return .crypto(line) }
+            if hasFingerprint(media) { return .dtls(media.identity) }
+        }
         guard media.profile?.isSecure != true else { throw .notAcceptable(.secureMedia) }
         guard !isRequired || media.isOpaque else { throw .notAcceptable(.missingKeys) }
         return nil
+    }
+
+    private func hasFingerprint(_ media: MediaDescription) -> Bool {
+        mayUseDTLS && !media.identity.fingerprints.isEmpty
     }
 
     /// What an offer to the peer says: what was agreed on before, else what policy says, and what the other side offers.
@@ -40,19 +56,36 @@ struct SecurityPolicy {
     ) -> LegFace {
         guard let profile = media.profile else { return LegFace() }
         var face = LegFace(profile: before?.profile ?? profile)
-        if before?.profile == nil { face.profile?.isSecure = insists }
+        let usesDTLS = usesDTLS(before)
+        if before?.profile == nil {
+            // Who speaks plain RTP to somebody with RTP/SAVPF knows nothing of feedback, and refuses it.
+            let hasFeedback = profile.hasFeedback && (insists || !profile.isSecure)
+            face.profile = RTPProfile(isSecure: insists, hasFeedback: hasFeedback, namesDTLS: usesDTLS)
+        }
+        face.isMultiplexed = before?.isMultiplexed ?? false
         guard offersKeys else { return face }
+        if usesDTLS, let fingerprint {
+            face.dtls = DTLSFace(
+                fingerprint: fingerprint, setup: .actpass, tlsID: before?.dtls?.tlsID ?? DTLSFace.newID())
+            face.isMultiplexed = true
+            return face
+        }
         face.crypto = Self.offered.enumerated().map { CryptoAttribute(tag: UInt32($0 + 1), keys: keys($1)) }
         return face
     }
 
-    /// The keys that an answer to `face` settles on; nil for a plain stream.
-    func keys(
-        from media: MediaDescription, answering face: LegFace
-    ) throws(MediaRefusal) -> (line: CryptoAttribute, keys: LegKeys)? {
+    /// Whether keys come from DTLS: as was agreed on, else as is configured.
+    private func usesDTLS(_ before: LegFace?) -> Bool {
+        if fingerprint == nil || before?.crypto.isEmpty == false { return false }
+        return before?.dtls != nil || peer.keying == .dtls
+    }
+
+    /// What an answer to `face` settles on; nil for a plain stream.
+    func keys(from media: MediaDescription, answering face: LegFace) throws(MediaRefusal) -> Keying? {
+        if face.dtls != nil, hasFingerprint(media) { return .dtls(media.identity) }
         for line in media.crypto {
             let offered = face.crypto.first { $0.tag == line.tag && $0.keys.suite == line.keys.suite }
-            if let offered { return (offered, LegKeys(inbound: line.keys, outbound: offered.keys)) }
+            if let offered { return .agreed(offered, LegKeys(inbound: line.keys, outbound: offered.keys)) }
         }
         if media.isOpaque { return nil }
         guard media.profile?.isSecure != true else { throw .notAcceptable(.secureMedia) }

@@ -10,15 +10,22 @@ final class StreamEnd {
     private let receiver = LegReceiver()
     /// Answers the checks of a peer that speaks ICE.
     private var agent: ICEAgent?
+    /// That of the RTCP port, whose keys may be others.
+    private let controlReceiver = LegReceiver()
     private var current: LegRemote?
     private var prepared: LegRemote?
     /// What protects the packets to the leg's peer.
     private(set) var protector: SRTPContext?
+    private(set) var controlProtector: SRTPContext?
+    let agenda: RelayAgenda
+    let exchanges: LegExchanges
 
-    init(_ leg: MediaLeg, isOpaque: Bool, budget: ProvisionalBudget) {
+    init(_ leg: MediaLeg, isOpaque: Bool, budget: ProvisionalBudget, agenda: RelayAgenda) {
         self.leg = leg
+        self.agenda = agenda
+        exchanges = LegExchanges(agenda.identity)
         rtp = RelayPath(isOpaque ? .opaque : .rtp, budget: budget, receiver: receiver)
-        rtcp = RelayPath(isOpaque ? .opaque : .rtcp, budget: budget, receiver: receiver)
+        rtcp = RelayPath(isOpaque ? .opaque : .rtcp, budget: budget, receiver: controlReceiver)
     }
 
     func attach(to stream: RelayStream) {
@@ -45,7 +52,10 @@ extension StreamEnd {
         rtp.prepare(SourceRules(remote, signalled: remote.rtp))
         rtcp.prepare(SourceRules(remote, signalled: remote.rtcp))
         if let ice = remote.ice { expectChecks(ice) }
-        receiver.prepare(remote.security, leg.contexts)
+        let (isSecure, isMultiplexed) = (remote.security != .plain, remote.isMultiplexed)
+        receiver.prepare(exchanges.mediaKeys(remote.security), isSecure: isSecure, leg.contexts)
+        controlReceiver.prepare(
+            exchanges.controlKeys(remote.security, isMultiplexed: isMultiplexed), isSecure: isSecure, leg.contexts)
         updateSecurity()
     }
 
@@ -56,15 +66,38 @@ extension StreamEnd {
         rtp.commit(generation: generation, at: now)
         rtcp.commit(generation: generation, at: now)
         settleChecks(next.ice)
-        receiver.commit(next.security, leg.contexts, at: now)
-        protector = leg.contexts.sending(next.security)
+        let isSecure = next.security != .plain
+        exchanges.choose(next.security, isMultiplexed: next.isMultiplexed)
+        receiver.commit(mediaKeys, isSecure: isSecure, leg.contexts, at: now)
+        controlReceiver.commit(controlKeys, isSecure: isSecure, leg.contexts, at: now)
+        updateProtectors()
         updateSecurity()
+        beginExchanges(at: now)
+    }
+
+    /// Keys have come that the last commit left open.
+    func takeKeys() {
+        receiver.complete(mediaKeys, leg.contexts)
+        controlReceiver.complete(controlKeys, leg.contexts)
+        updateProtectors()
+    }
+
+    private func updateProtectors() {
+        protector = mediaKeys.flatMap { leg.contexts.context($0.outbound, .sending) }
+        controlProtector = controlKeys.flatMap { leg.contexts.context($0.outbound, .sending) }
+    }
+
+    private var mediaKeys: LegKeys? { current.flatMap { exchanges.mediaKeys($0.security) } }
+
+    private var controlKeys: LegKeys? {
+        current.flatMap { exchanges.controlKeys($0.security, isMultiplexed: $0.isMultiplexed) }
     }
 
     func discard(generation: UInt32) {
         if prepared?.generation == generation {
             prepared = nil
             receiver.discard()
+            controlReceiver.discard()
             settleChecks(current?.ice)
             updateSecurity()
         }
@@ -74,11 +107,11 @@ extension StreamEnd {
 
     private func updateSecurity() {
         rtp.isSecured = receiver.isNeeded
-        rtcp.isSecured = receiver.isNeeded
+        rtcp.isSecured = controlReceiver.isNeeded
     }
 
-    /// Whether the peer is to have packets protected, and there is nothing to do it with.
-    private var lacksKeys: Bool { current?.security != .plain && protector == nil }
+    /// Whether the peer is to have packets protected.
+    private var isSecure: Bool { current?.security != .plain }
 
     var hasFeedback: Bool { current?.hasFeedback ?? false }
 }
@@ -123,27 +156,29 @@ extension StreamEnd {
 
 extension StreamEnd {
     /// Where RTP to this leg's peer goes: as signalled, or where the peer was seen (symmetric RTP, RFC 4961).
-    var mediaDestination: SocketAddress? {
-        if let ice = current?.ice { return ice.takesMedia && !lacksKeys ? rtp.component?.destination : nil }
-        guard let current, let signalled = current.rtp, !lacksKeys else { return nil }
+    var mediaTarget: SocketAddress? {
+        if let ice = current?.ice { return ice.takesMedia ? rtp.component?.destination : nil }
+        guard let current, let signalled = current.rtp else { return nil }
         return current.isDestinationFixed ? signalled : rtp.latched ?? signalled
     }
 
     /// Where RTCP to this leg's peer goes: RTCP latches on its own.
-    var controlDestination: SocketAddress? {
+    var controlTarget: SocketAddress? {
         if let ice = current?.ice {
             let component = ice.isMultiplexed ? rtp.component : rtcp.component
-            return ice.takesMedia && !lacksKeys ? component?.destination : nil
+            return ice.takesMedia ? component?.destination : nil
         }
-        guard let current, current.rtp != nil, let signalled = current.rtcp, !lacksKeys else { return nil }
+        guard let current, current.rtp != nil, let signalled = current.rtcp else { return nil }
+        if current.isMultiplexed { return mediaTarget }
         return current.isDestinationFixed ? signalled : rtcp.latched ?? signalled
     }
 
+    /// The same, as long as packets could be protected if they have to be.
+    var mediaDestination: SocketAddress? { isSecure && protector == nil ? nil : mediaTarget }
+    var controlDestination: SocketAddress? { isSecure && controlProtector == nil ? nil : controlTarget }
+
     /// The channel that RTCP leaves from: that of RTP where the peer named one port for both (RFC 5761).
-    var controlSender: MediaChannel {
-        if let ice = current?.ice { return ice.isMultiplexed ? leg.rtp : leg.rtcp }
-        return current?.rtcp == current?.rtp ? leg.rtp : leg.rtcp
-    }
+    var controlSender: MediaChannel { current?.isMultiplexed == true ? leg.rtp : leg.rtcp }
 }
 
 // MARK: Reports

@@ -10,9 +10,9 @@ extension SessionDescription {
 
     /// Takes of twins the one with keys.
     func leaveSecured(of lines: inout [Exchange.Line]) {
-        for index in lines.indices where lines[index].remote != nil && lines[index].crypto == nil {
+        for index in lines.indices where lines[index].remote != nil && !lines[index].hasKeys {
             let isSecured = media.indices.contains {
-                lines[$0].crypto != nil && media[$0].profile?.isSecure == true && isTwin(media[$0], of: media[index])
+                lines[$0].hasKeys && media[$0].profile?.isSecure == true && isTwin(media[$0], of: media[index])
             }
             if isSecured { lines[index] = Exchange.Line(profile: media[index].profile) }
         }

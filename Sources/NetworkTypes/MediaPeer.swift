@@ -13,6 +13,8 @@ public struct MediaPeer: Hashable, Sendable {
     public var networks: [IPNetwork]
     /// What its media has to be like.
     public var srtp: SRTPPolicy
+    /// How keys are agreed on with it where it has not said so itself.
+    public var keying: KeyManagement
     /// Whether nobody can read the peer's SIP, and the keys in it, on its way.
     public var isSignallingSecure: Bool
     /// What offers of SRTP to the peer are like, where it need not take them.
@@ -20,7 +22,8 @@ public struct MediaPeer: Hashable, Sendable {
 
     public init(
         side: Side, family: IPAddress.Family, signallingAddress: IPAddress, isNAT: Bool = false,
-        networks: [IPNetwork] = [], srtp: SRTPPolicy = .off, isSignallingSecure: Bool = false
+        networks: [IPNetwork] = [], srtp: SRTPPolicy = .off, keying: KeyManagement = .sdes,
+        isSignallingSecure: Bool = false
     ) {
         self.side = side
         self.family = family
@@ -28,6 +31,7 @@ public struct MediaPeer: Hashable, Sendable {
         self.isNAT = isNAT
         self.networks = networks
         self.srtp = srtp
+        self.keying = keying
         self.isSignallingSecure = isSignallingSecure
     }
 }
@@ -42,8 +46,10 @@ extension MediaPeer {
         }
     }
 
-    /// Whether offers to the peer have keys.
-    public var isOfferedKeys: Bool { maySeeKeys && (srtp != .auto || isSignallingSecure) }
+    /// Whether offers to the peer have keys, or a fingerprint, which need not be kept secret.
+    public var isOfferedKeys: Bool {
+        keying == .dtls ? srtp != .off : maySeeKeys && (srtp != .auto || isSignallingSecure)
+    }
 
     /// Whether the peer can be offered SRTP one way or the other.
     public var hasChoiceOfOffers: Bool { srtp != .required && isOfferedKeys }

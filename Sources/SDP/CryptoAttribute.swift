@@ -41,7 +41,7 @@ public struct CryptoAttribute: Hashable, Sendable {
     }
 
     /// Writes the line, line end included. Neither lifetime nor master key identifier: what they would say is the default.
-    func write(into bytes: inout [UInt8]) {
+    public func write(into bytes: inout [UInt8]) {
         bytes.append(contentsOf: "a=crypto:".utf8)
         bytes.appendDecimal(tag)
         bytes.append(UInt8(ascii: " "))

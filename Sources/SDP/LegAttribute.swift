@@ -6,7 +6,7 @@ public struct LegAttribute: Hashable, Sendable {
     public enum Name: UInt8, Hashable, Sendable {
         /// RFC 3605, RFC 5761, RFC 8858.
         case rtcp, rtcpMux, rtcpMuxOnly
-        /// RFC 4585: of a leg only where the other leg has no such profile.
+        /// RFC 4585, RFC 5506: of a leg only where the other leg has no such profile.
         case rtcpFeedback
         /// ICE (RFC 8839): the `ice-…` attributes and the candidates.
         case ice, candidate, remoteCandidates, endOfCandidates
@@ -48,7 +48,7 @@ extension LegAttribute.Name {
     private static let byLength: [[(StaticString, Self)]] = {
         let all: [(StaticString, Self)] = [
             ("rtcp", .rtcp), ("rtcp-mux", .rtcpMux), ("rtcp-mux-only", .rtcpMuxOnly),
-            ("rtcp-fb", .rtcpFeedback),
+            ("rtcp-fb", .rtcpFeedback), ("rtcp-rsize", .rtcpFeedback),
             ("candidate", .candidate), ("remote-candidates", .remoteCandidates),
             ("end-of-candidates", .endOfCandidates), ("crypto", .crypto), ("fingerprint", .fingerprint),
             ("setup", .setup), ("connection", .connection), ("tls-id", .tlsID), ("dtls-id", .tlsID),

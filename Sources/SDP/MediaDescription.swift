@@ -23,7 +23,7 @@ public struct MediaDescription: Hashable, Sendable {
     public internal(set) var direction: MediaDirection
     /// The first readable `a=rtcp`.
     public internal(set) var rtcp: RTCPAddress?
-    /// Whether `a=rtcp-mux` is there (RFC 5761).
+    /// Whether `a=rtcp-mux` is there (RFC 5761), or `a=rtcp-mux-only` (RFC 8858).
     public internal(set) var isMultiplexed = false
     /// The `a=crypto` lines that can be followed, in their order, which is one of preference (RFC 4568 §5.1.1).
     public internal(set) var crypto: [CryptoAttribute] = []
@@ -35,6 +35,8 @@ public struct MediaDescription: Hashable, Sendable {
     public internal(set) var start: Int
     /// Where its attributes may begin: behind the `m=` line and the title (`i=`), if that follows.
     public internal(set) var headEnd: Int
+    /// What is said here or at session level about the sender's end of a DTLS association.
+    public internal(set) var identity = TransportIdentity()
     /// Where the next `m=` line begins, or the body ends.
     public internal(set) var end: Int
 

@@ -41,23 +41,19 @@ public struct SDPWriter {
         output.append(contentsOf: profile.name.description.utf8)
     }
 
-    /// Writes `a=crypto` lines before the line that begins at `place`, or at the end of the body.
+    /// Writes `a=crypto` lines.
     public mutating func insert(_ lines: [CryptoAttribute], at place: Int) {
-        if lines.isEmpty { return }
-        beginLine(at: place)
-        for line in lines { line.write(into: &output) }
+        var octets: [UInt8] = []
+        for line in lines { line.write(into: &octets) }
+        insert(octets, at: place)
     }
 
     /// Writes whole lines before the line that begins at `place`, or at the end of the body.
-    public mutating func insert(_ text: [UInt8], at place: Int) {
-        if text.isEmpty { return }
-        beginLine(at: place)
-        output.append(contentsOf: text)
-    }
-
-    private mutating func beginLine(at place: Int) {
+    public mutating func insert(_ lines: [UInt8], at place: Int) {
+        if lines.isEmpty { return }
         remove(place..<place)
         if let last = output.last, last != 13, last != 10 { output.append(contentsOf: "\r\n".utf8) }
+        output.append(contentsOf: lines)
     }
 
     /// The changed body.

@@ -13,6 +13,8 @@ public struct SessionDescription: Sendable {
     public static let maximumFields = 1_024
     /// The most `a=crypto` lines of one media description.
     public static let maximumCryptoLines = 16
+    /// The most `a=fingerprint` lines of one media description, or of the session level.
+    public static let maximumFingerprints = 16
 
     /// A line that a rewrite touches.
     public enum Field: Hashable, Sendable {
@@ -37,6 +39,8 @@ public struct SessionDescription: Sendable {
     public private(set) var direction = MediaDirection.sendrecv
     /// What is said about ICE at session level.
     private var ice = ICEDescription()
+    /// What the session level says about DTLS.
+    private var identity = TransportIdentity()
     /// Whether the media description being read has had a `c=` of its own.
     private var hasOwnConnection = false
 
@@ -72,6 +76,7 @@ extension SessionDescription {
             }
         }
         if let last = media.indices.last { media[last].end = body.upperBound }
+        for index in media.indices { media[index].identity = media[index].identity.completed(by: identity) }
     }
 
     /// `o=user id version IN IP4 192.0.2.1`, read from its end: some user names have spaces.
@@ -118,14 +123,29 @@ extension SessionDescription {
         try append(.attribute(LegAttribute(name: known, media: last, line: line.range, value: value)))
         guard let last else {
             if known == .ice { ice.read(bytes, name: name, value: value) }
-            return
+            return try readIdentity(known, value, into: &identity)
         }
         switch known {
         case .ice: media[last].ice.read(bytes, name: name, value: value)
         case .candidate: media[last].ice.readCandidate(bytes, value)
         case .rtcp where media[last].rtcp == nil: media[last].rtcp = RTCPAddress(bytes, value)
-        case .rtcpMux: media[last].isMultiplexed = true
+        case .rtcpMux, .rtcpMuxOnly: media[last].isMultiplexed = true
         case .crypto: try readCrypto(value, of: last)
+        default: try readIdentity(known, value, into: &media[last].identity)
+        }
+    }
+
+    private func readIdentity(
+        _ name: LegAttribute.Name, _ value: Range<Int>, into identity: inout TransportIdentity
+    ) throws(SDPError) {
+        switch name {
+        case .fingerprint:
+            guard identity.fingerprintLines < Self.maximumFingerprints else { throw .tooManyFields }
+            identity.fingerprintLines += 1
+            if let fingerprint = CertificateFingerprint(bytes, value) { identity.fingerprints.append(fingerprint) }
+        case .setup where identity.setup == nil: identity.setup = SetupAttribute(bytes, value)
+        case .tlsID where identity.tlsID == nil && (1...TransportIdentity.longestID).contains(value.count):
+            identity.tlsID = Array(bytes[value])
         default: break
         }
     }

@@ -14,7 +14,7 @@ extension Configuration {
             trunks: trunks.map(TrunkSettings.init), callDuration: limits.callDuration, maximumCalls: calls)
         settings.advertisedName = outside.advertisedName
         if remotePhones.isEnabled { settings.phones = PhoneSettings(remotePhones) }
-        settings.insideSRTP = inside.srtp
+        (settings.insideSRTP, settings.insideKeying) = (inside.srtp, inside.keying)
         settings.emergencyNumbers = EmergencyNumbers(emergency)
         settings.strangerRate = limits.perSource.map { max(1, Int($0.perSecond.rounded(.up))) } ?? 1_000_000
         return settings
@@ -122,7 +122,7 @@ extension PBXSettings {
 extension PhoneSettings {
     init(_ phones: RemotePhonesConfiguration) {
         self.init(domains: phones.domains, contact: phones.contact == .path ? .path : .parameter)
-        srtp = phones.srtp
+        (srtp, keying) = (phones.srtp, phones.keying)
     }
 }
 
@@ -158,7 +158,7 @@ extension TrunkSettings {
             pbxs: trunk.pbx.map(PBXSettings.init), contact: ContactMode(trunk.contact), transport: trunk.transport,
             qualify: trunk.qualify, hiding: HidingSettings(trunk))
         redirects = trunk.redirects == .follow ? .follow : .pass
-        srtp = trunk.srtp
+        (srtp, keying) = (trunk.srtp, trunk.keying)
         asksForLoad = trunk.hasOverloadControl
     }
 }

@@ -21,6 +21,8 @@ final class MediaWorker {
     private var timer: Timer?
     private var receiver: Mailbox<WorkerMessage>.Receiver?
     private var errors: UInt64 = 0
+    /// Whether a packet of the batch was for us.
+    private var hasConsumed = false
 
     init(
         index: Int, loop: EventLoop, mailbox: Mailbox<WorkerMessage>, report: @escaping @Sendable (RelayEvent) -> Void
@@ -55,6 +57,7 @@ final class MediaWorker {
             switch effect {
             case .register(let channel): register(channel)
             case .close(let socket): close(socket)
+            case .send(let datagram, let destination, let descriptor): send(datagram, destination, descriptor)
             case .report(let event): report(event)
             case .shrunk: sockets.shrink()
             }
@@ -90,6 +93,20 @@ final class MediaWorker {
         current = socket.channel
         for index in 0..<count { relay(index, socket.channel, now) }
         sender.flush()
+        if hasConsumed {
+            hasConsumed = false
+            drain()
+        }
+    }
+
+    /// Sends what no peer sent, such as a handshake.
+    private func send(_ datagram: [UInt8], _ destination: SocketAddress, _ descriptor: Int32) {
+        var datagram = datagram
+        current = sockets[descriptor]?.channel
+        datagram.withUnsafeMutableBytes { bytes in
+            sender.send(bytes, to: destination, from: descriptor)
+            sender.flush()
+        }
     }
 
     private func relay(_ index: Int, _ channel: MediaChannel, _ now: Instant) {
@@ -97,7 +114,10 @@ final class MediaWorker {
         let bytes = batch.slot(index)
         var slot = bytes.bindMemory(to: UInt8.self).mutableSpan
         let verdict = channel.receive(&slot, length: batch.bytes(index).count, from: source, at: now)
-        guard case .forward(let length, let destination, let descriptor) = verdict else { return }
+        guard case .forward(let length, let destination, let descriptor) = verdict else {
+            if verdict == .consumed { hasConsumed = true }
+            return
+        }
         sender.send(UnsafeMutableRawBufferPointer(rebasing: bytes[..<length]), to: destination, from: descriptor)
     }
 

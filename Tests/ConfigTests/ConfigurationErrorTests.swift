@@ -52,7 +52,6 @@ struct ConfigurationErrorTests {
         "What is known, but not built yet, is told apart from what is unknown",
         arguments: [
             Mistake.after("capture: {}", "edge.yaml:3:1: 'capture' is not built yet"),
-            .after("remote_phones: {keying: sdes}", "edge.yaml:3:17: 'remote_phones.keying' is not built yet"),
             .after("state: redis://host:6379", "edge.yaml:3:8: 'state': 'redis://' is not built yet"),
             .after(
                 "media: {direct_media: yes}",
@@ -63,10 +62,10 @@ struct ConfigurationErrorTests {
                     + "edge.yaml:3:50: 'limits.connections_per_source': expected a number from 1 to 1000000, not 'none'"
             ),
             .after(
-                "trunks:\n- name: a\n  domain: a.example\n  transport: sctp\n  srtp: required\n  keying: sdes\n",
+                "trunks:\n- name: a\n  domain: a.example\n  transport: sctp\n  srtp: required\n  keying: mikey\n",
                 """
                 edge.yaml:6:14: 'trunks[0].transport': expected auto, udp, tcp or tls, not 'sctp'
-                edge.yaml:8:3: 'trunks[0].keying' is not built yet
+                edge.yaml:8:11: 'trunks[0].keying': expected one of sdes, dtls, not 'mikey'
                 """),
         ])
     func notBuilt(mistake: Mistake) { #expect(complaints(mistake.yaml) == mistake.complaint) }

@@ -58,7 +58,7 @@ struct ConfigurationYAMLTests {
     func everyValue() throws {
         let configuration = try read(
             """
-            inside: {addresses: [10.0.0.1, "fd00::1"], listen: [udp, "udp:5070", "TCP:5071"], networks: [10.0.0.9/8], srtp: optional}
+            inside: {addresses: [10.0.0.1, "fd00::1"], listen: [udp, "udp:5070", "TCP:5071"], networks: [10.0.0.9/8], srtp: optional, keying: dtls}
             outside: {addresses: 203.0.113.1, listen: udp:5080}
             pbx: [sip:10.0.0.2, "sip:[fd00::2]:5062;transport=udp", "SIP:pbx.Example.org:5061"]
             trunks:
@@ -66,9 +66,9 @@ struct ConfigurationYAMLTests {
               - {name: c, domain: c.example, hide: yes, hide_call_id: auto, identity: keep, overload_control: yes}
               - {name: d, domain: d.example, hide: on, hide_call_id: yes, from_domain: D.example, identity: remove}
               - {name: b, domain: 192.0.2.7, user: "1000", transport: udp, contact: parameter, hide: no,
-                 hide_call_id: no, identity: keep, redirects: pass, srtp: required, overload_control: no}
+                 hide_call_id: no, identity: keep, redirects: pass, srtp: required, keying: DTLS, overload_control: no}
             media: {ports: 30000-30101, timeout: 90s, workers: 3, allow: [127.0.0.0/8], direct_media: no}
-            remote_phones: {enabled: yes, domains: [Phones.example, 203.0.113.1], inside: 10.0.0.9, contact: parameter, srtp: no}
+            remote_phones: {enabled: yes, domains: [Phones.example, 203.0.113.1], inside: 10.0.0.9, contact: parameter, srtp: no, keying: dtls}
             limits: {calls: 250, call_duration: 2h, per_source: none, connections: 50, connections_per_source: 3}
             dscp: {sip: AF31, rtp: 40}
             state: /tmp/state
@@ -94,6 +94,8 @@ struct ConfigurationYAMLTests {
             configuration.trunk(named: "b"), configuration.trunk(named: "c"), configuration.trunk(named: "d")
         )
         #expect(b?.hidesTopology == false && c?.hidesTopology == true && d?.hidesTopology == true)
+        #expect(b?.keying == .dtls && c?.keying == .sdes)
+        #expect(configuration.inside.keying == .dtls && configuration.remotePhones.keying == .dtls)
         #expect(b?.hideCallID == .no && c?.hideCallID == .auto && d?.hideCallID == .yes)
         #expect(c?.identity == .keep && d?.identity == .remove && d?.fromDomain == "d.example" && c?.fromDomain == nil)
         #expect(b?.hasOverloadControl == false && c?.hasOverloadControl == true && d?.hasOverloadControl == false)

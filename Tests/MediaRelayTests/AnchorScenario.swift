@@ -38,6 +38,10 @@ final class AnchorScenario {
     private var log: [String] = []
     /// The sockets that are read, by their address.
     private(set) var channels: [SocketAddress: MediaChannel] = [:]
+    /// Datagrams of the relay's own.
+    var sent: [(datagram: [UInt8], to: SocketAddress, descriptor: Int32)] = []
+    /// What the worker was told last about each leg's peer.
+    private(set) var remotes: [LegEnd: LegRemote] = [:]
     private var exchange: UInt64 = 0
 
     static let settings = RelaySettings(
@@ -110,9 +114,11 @@ final class AnchorScenario {
 
     // MARK: The packet side
 
-    private func drain() {
+    /// Does what the anchor and the core have decided.
+    func drain() {
         for command in anchor.takeCommands() {
             log.append(describe(command))
+            if case .prepare(_, let leg, let remote) = command { remotes[leg] = remote }
             core.handle(command, at: .zero)
         }
         while let effect = core.nextEffect() {
@@ -121,6 +127,8 @@ final class AnchorScenario {
             case .close(let socket):
                 if channels[socket.local]?.socket == socket { channels[socket.local] = nil }
                 binder.close(socket.descriptor)
+            case .send(let datagram, let destination, let descriptor):
+                sent.append((datagram, destination, descriptor))
             case .report, .shrunk: break
             }
         }

@@ -11,6 +11,8 @@ final class RelayScenario {
     private(set) var channels: [Int32: MediaChannel] = [:]
     private(set) var closed: [Int32] = []
     private(set) var events: [RelayEvent] = []
+    /// Datagrams of the relay's own.
+    var sent: [(datagram: [UInt8], to: String, descriptor: Int32)] = []
     private var nextDescriptor: Int32 = 3
 
     func advance(_ duration: Duration) {
@@ -32,6 +34,8 @@ final class RelayScenario {
                 channels[socket.descriptor] = nil
                 closed.append(socket.descriptor)
             case .report(let event): events.append(event)
+            case .send(let datagram, let destination, let descriptor):
+                sent.append((datagram, "\(destination)", descriptor))
             case .shrunk: break
             }
         }
@@ -70,7 +74,8 @@ final class RelayScenario {
 
     /// Hands a datagram to the socket `descriptor`; what becomes of it.
     func receive(_ packet: [UInt8], on descriptor: Int32, from source: String) -> RelayVerdict? {
-        channels[descriptor]?.receive(packet, from: address(source), at: now)
+        defer { drain() }
+        return channels[descriptor]?.receive(packet, from: address(source), at: now)
     }
 
     /// The same, as where the packet leaves to: `10.0.0.2:4000 from 5`, or why it was dropped.
@@ -78,6 +83,7 @@ final class RelayScenario {
         switch receive(packet, on: socket.descriptor, from: source) {
         case .forward(_, let destination, let descriptor): "\(destination) from \(descriptor)"
         case .drop(let cause): "\(cause)"
+        case .consumed: "consumed"
         case nil: "closed"
         }
     }

@@ -12,8 +12,8 @@ private struct Call {
         self.caller = MediaAgent(caller, "192.168.0.2", 4000)
         self.callee = MediaAgent(callee, "198.51.100.7", 5000)
         var (pbx, trunk) = (MediaPeer.pbx, MediaPeer.trunk)
-        pbx.srtp = caller.policy
-        trunk.srtp = callee.policy
+        (pbx.srtp, pbx.keying) = (caller.policy, caller.keying)
+        (trunk.srtp, trunk.keying) = (callee.policy, callee.keying)
         trunk.isSignallingSecure = true
         scenario = AnchorScenario(caller: pbx, callee: trunk)
     }
@@ -24,6 +24,7 @@ private struct Call {
         let (offerer, answerer) = (agent(end), agent(end.opposite))
         let answer = try answerer.answer(scenario.offer(offerer.offer(), from: end))
         try offerer.accept(scenario.answer(answer, from: end.opposite))
+        try scenario.shakeHands(caller, callee)
     }
 
     /// Both hear each other, over as many packets as pass a roll-over.

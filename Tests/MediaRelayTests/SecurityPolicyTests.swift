@@ -166,6 +166,15 @@ struct SecurityPolicyTests {
         #expect(answers[0] != answers[1] && answers.allSatisfy { $0.count == 1 })
     }
 
+    @Test("RTP/SAVPF of a phone reaches a PBX without SRTP as RTP/AVP: Asterisk refuses RTP/AVPF unless it is told")
+    func feedbackOfSecureMedia() throws {
+        let scenario = scenario(trunk: .auto)
+        let body = audio("198.51.100.7", 5000, Self.line) + "a=rtcp-fb:* nack\r\na=rtcp-rsize\r\n"
+        let offered = try scenario.offer(body.replacing("RTP/AVP", with: "RTP/SAVPF"), from: .callee)
+        #expect(offered.contains("RTP/AVP 0\r\n") && !offered.contains("a=rtcp-"))
+        #expect(try scenario.answer(offer, from: .caller).contains("RTP/SAVPF 0\r\na=crypto:1 "))
+    }
+
     @Test("profiles with feedback: kept where both speak it, with a=rtcp-fb; taken out where one doesn't")
     func feedback() throws {
         let scenario = scenario(trunk: .required)

@@ -95,8 +95,10 @@ struct SessionDescriptionTests {
         arguments: [
             ("RTP/AVP", MediaProtocol.rtp), ("RTP/AVPF", .rtp), ("rtp/avp", .rtp), ("RTP/SAVP", .secure),
             ("RTP/SAVPF", .secure), ("UDP/TLS/RTP/SAVP", .secure), ("UDP/TLS/UDPTL", .secure), ("DTLS/SCTP", .secure),
-            ("TCP/TLS/MSRP", .stream), ("TCP/DTLS/BFCP", .stream), ("UDP/TLS/BFCP", .secure), ("udptl", .datagram), ("UDPTL", .datagram), ("udp", .datagram),
-            ("UDP/BFCP", .datagram), ("TCP/MSRP", .stream), ("TCP/RTP/AVP", .stream), ("MSRP", .stream), ("FOO/TCP", .other), ("*", .other), ("/", .other),
+            ("TCP/TLS/MSRP", .stream), ("TCP/DTLS/BFCP", .stream), ("UDP/TLS/BFCP", .secure), ("udptl", .datagram),
+            ("UDPTL", .datagram), ("udp", .datagram),
+            ("UDP/BFCP", .datagram), ("TCP/MSRP", .stream), ("TCP/RTP/AVP", .stream), ("MSRP", .stream),
+            ("FOO/TCP", .other), ("*", .other), ("/", .other),
             ("//SAVP", .secure),
         ])
     func transports(_ spelling: String, _ transport: MediaProtocol) throws {
@@ -179,7 +181,7 @@ struct SessionDescriptionTests {
     @Test(
         "and all other lines are left alone",
         arguments: [
-            "a=rtcp-rsize", "a=mid:audio", "a=ssrc:1 cname:x", "a=icepick", "a=ice",
+            "a=rtcp-xr:rcvr-rtt=all", "a=mid:audio", "a=ssrc:1 cname:x", "a=icepick", "a=ice",
             "a=candidates:1",
             "a=rtpmap:0 PCMU/8000", "a=", "a", "b", "b=", "b=x", "=", "", "x=y", "C=IN IP4 192.0.2.1", " c=IN IP4 x",
             "k=clear:x", "z=1", "\u{0}\u{1}",

@@ -137,7 +137,7 @@ final class Edge {
             channels[socket.local] = nil
             binder.close(socket.descriptor)
         case .report(.silent(let session)): core.mediaSilent(session: session.value, at: now)
-        case .report(.ended), .shrunk: break
+        case .send, .report(.ended), .shrunk: break
         }
     }
 

@@ -270,6 +270,7 @@ extension ProxyCore {
             side: side, family: family, signallingAddress: flow.peer.ip, isNAT: trunk?.isNAT ?? false,
             networks: trunk?.mediaNetworks ?? [],
             srtp: side == .inside ? settings.insideSRTP : trunk?.srtp ?? .auto,
+            keying: side == .inside ? settings.insideKeying : trunk?.keying ?? .sdes,
             isSignallingSecure: transport == .tls)
         peer.isPhone = trunk.map { isPhones($0.name) } ?? false
         return peer

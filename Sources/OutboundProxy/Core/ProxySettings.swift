@@ -109,6 +109,8 @@ public struct TrunkSettings: Hashable, Sendable {
     public var redirects = RedirectMode.pass
     /// What its media has to be like.
     public var srtp = SRTPPolicy.auto
+    /// How keys are agreed on where we offer them.
+    public var keying = KeyManagement.sdes
     /// Whether it is asked for its load, and gets less when it says so (RFC 7339).
     public var asksForLoad = false
     /// How often each of its targets is asked whether it is alive; nil: never.
@@ -148,6 +150,7 @@ public struct ProxySettings: Sendable {
     public var trunks: [TrunkSettings]
     /// What media inside has to be like.
     public var insideSRTP = SRTPPolicy.off
+    public var insideKeying = KeyManagement.sdes
     /// Remote phones, where they are let in.
     public var phones: PhoneSettings?
     public var timers: TransactionTimers

@@ -15,6 +15,7 @@ public struct PhoneSettings: Hashable, Sendable {
     public var contact: Contact
     /// What their media has to be like.
     public var srtp = SRTPPolicy.auto
+    public var keying = KeyManagement.sdes
 
     public init(domains: [String], contact: Contact = .path) {
         self.domains = Set(domains.map { $0.lowercased() })
@@ -27,7 +28,7 @@ public struct PhoneSettings: Hashable, Sendable {
     /// Phones as a trunk: its policy is that of a peer behind NAT.
     var trunk: TrunkSettings {
         var trunk = TrunkSettings(name: Self.trunkName, domain: "", isNAT: true)
-        trunk.srtp = srtp
+        (trunk.srtp, trunk.keying) = (srtp, keying)
         return trunk
     }
 }
