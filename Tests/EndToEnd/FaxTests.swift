@@ -73,6 +73,7 @@ struct FaxTests {
         let media = call.pbxMedia
         let offer = body(
             media, "m=audio \(media.rtp.address.port) RTP/AVP 0", "m=message 7394 TCP/MSRP *",
+            "c=IN IP4 192.0.2.50",
             "a=path:msrp://x:7394/s;tcp")
         let contact = "Contact: <sip:pbx@\(call.pbx.agent.address)>"
         for _ in 0..<2 {
@@ -80,7 +81,7 @@ struct FaxTests {
             let invite = try call.itsp.agent.expect("INVITE")
             #expect(invite.body.contains("m=message 7394 TCP/MSRP *"))
             #expect(
-                invite.body.contains("c=IN IP4 \(media.rtp.address.ip)")
+                invite.body.contains("c=IN IP4 192.0.2.50")
                     && invite.body.contains("a=path:msrp://x:7394/s;tcp"))
             let answer = body(
                 call.itspMedia, "m=audio \(call.itspMedia.rtp.address.port) RTP/AVP 0", "m=message 0 TCP/MSRP *")
