@@ -84,6 +84,7 @@ extension AnchorScenario {
         switch channel.receive(&span, length: packet.count, from: address(source), at: now) {
         case .forward(let length, let destination, _): return (Array(slot[..<length]), destination.description)
         case .drop(let cause): return ([], "\(cause)")
+        case .consumed: return ([], "consumed")
         }
     }
 
