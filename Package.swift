@@ -105,7 +105,8 @@ let package = Package(
             name: "TestSupport", dependencies: ["NetworkTypes"], path: "Tests/TestSupport", swiftSettings: strict),
         // What must hold for any input: the body of the fuzz targets, and of the replay of what they have found.
         .target(
-            name: "FuzzChecks", dependencies: ["NetworkTypes", "OutboundProxy", "SDP", "SIP"],
+            name: "FuzzChecks",
+            dependencies: ["DTLS", "MediaRelay", "NetworkTypes", "OutboundProxy", "SDP", "SIP", "SRTP", "TLS"],
             path: "Tests/Fuzz/Checks", swiftSettings: pure),
         .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(
@@ -163,7 +164,8 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "NetworkTypes", "CShims", "COpenSSL", "MediaRelay", "SDP", "SRTP", "TLS", "Reactor", "Config", "Admin",
+                "NetworkTypes", "CShims", "COpenSSL", "DTLS", "MediaRelay", "SDP", "SRTP", "TLS", "Reactor", "Config",
+                "Admin",
                 "TestSupport", "sallyport", "sallyport-bench", .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EndToEnd", swiftSettings: strict),
@@ -172,7 +174,10 @@ let package = Package(
 
 // Fuzz targets (Tests/Fuzz/run): libFuzzer brings the main function, so nothing else can be built along with them.
 if Context.environment["SALLYPORT_FUZZ"] != nil {
-    for name in ["FuzzMessage", "FuzzStream", "FuzzURI", "FuzzSDP", "FuzzProxy"] {
+    for name in [
+        "FuzzMessage", "FuzzStream", "FuzzURI", "FuzzSDP", "FuzzProxy", "FuzzRelay", "FuzzSRTP", "FuzzCrypto",
+        "FuzzTLS", "FuzzDTLS",
+    ] {
         package.targets.append(
             .executableTarget(
                 name: name, dependencies: ["FuzzChecks"], path: "Tests/Fuzz/\(name)",

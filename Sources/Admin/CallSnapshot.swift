@@ -13,6 +13,17 @@ public struct CallSnapshot: Codable, Hashable, Sendable {
         public var lost: UInt64 = 0
         public var outOfOrder: UInt64 = 0
         public var jitterMilliseconds: Double = 0
+        /// `rtp`, `sdes` or `dtls`.
+        public var security = "rtp"
+        /// What the peer sends; nil before its first packet.
+        public var codec: String?
+        /// To the peer and back, by RTCP; nil without.
+        public var roundTripMilliseconds: Double?
+        /// What a listener would say of it, 1 to 4.5 (ITU-T G.107).
+        public var score: Double?
+        /// By the peer's own reports: the share lost since the one before, and jitter.
+        public var remoteLoss: Double?
+        public var remoteJitterMilliseconds: Double?
         /// Packets dropped, by cause; causes that never occurred are left out.
         public var dropped: [String: UInt64] = [:]
 

@@ -3,11 +3,13 @@
 /// Nothing in it grows with what peers send (security 31): a family has at most ``mostSamples`` samples, what is beyond
 /// is summed up as `other`, and label values are cut.
 public struct MetricsText {
-    public enum Kind: String, Sendable { case counter, gauge }
+    public enum Kind: String, Sendable { case counter, gauge, histogram }
 
     public struct Sample: Sendable {
         public var labels: [(name: String, value: String)]
         public var value: Double
+        /// What a histogram appends to its name.
+        var suffix = ""
 
         public init(_ value: Double, labels: [(name: String, value: String)] = []) {
             self.value = value
@@ -27,7 +29,7 @@ public struct MetricsText {
         let name = "sallyport_\(name)"
         text += "# HELP \(name) \(help.escapedHelp)\n# TYPE \(name) \(kind.rawValue)\n"
         for sample in samples.prefix(Self.mostSamples) {
-            text += "\(name)\(Self.labels(sample.labels)) \(sample.value.metric)\n"
+            text += "\(name)\(sample.suffix)\(Self.labels(sample.labels)) \(sample.value.metric)\n"
         }
     }
 
@@ -97,10 +99,36 @@ extension MetricsText {
         add("media_packets_total", .counter, "Media packets received.", status.media.packets)
         add("media_bytes_total", .counter, "Octets of media packets received.", status.media.bytes)
         add("media_dropped_total", "Media packets dropped.", by: "cause", status.media.dropped)
+        addScores(status.media.totals)
         add("memory_bytes", .gauge, "Resident memory.", status.memoryBytes)
         add("cpu_seconds_total", .counter, "Processor time used.", [Sample(status.processorSeconds)])
         add("open_descriptors", .gauge, "Open file descriptors.", status.openDescriptors)
         addTrunks(trunks)
+    }
+
+    private mutating func addScores(_ totals: MediaTotalsSnapshot) {
+        var samples = totals.scores.map { Sample(Double($0.count), labels: [("le", "\($0.bound)")]) }
+        samples.append(Sample(Double(totals.legs), labels: [("le", "+Inf")]))
+        for index in samples.indices { samples[index].suffix = "_bucket" }
+        for (suffix, value) in [("_sum", totals.scoreSum), ("_count", Double(totals.legs))] {
+            var sample = Sample(value)
+            sample.suffix = suffix
+            samples.append(sample)
+        }
+        add("media_mos", .histogram, "MOS (G.107) of what came from outside, by call that has ended.", samples)
+    }
+
+    private mutating func addMedia(_ trunks: [TrunkSnapshot]) {
+        func samples(_ value: (MediaTotalsSnapshot) -> Double) -> [Sample] {
+            trunks.compactMap { trunk in trunk.media.map { Sample(value($0), labels: [("trunk", trunk.name)]) } }
+        }
+        add(
+            "trunk_media_legs_total", .counter, "Streams of calls that have ended, by configured trunk.",
+            samples { Double($0.legs) })
+        add("trunk_media_mos_sum", .counter, "The sum of their MOS (G.107).", samples(\.scoreSum))
+        add("trunk_media_jitter_milliseconds_sum", .counter, "The sum of their jitter.", samples(\.jitterSum))
+        add("trunk_media_packets_total", .counter, "Packets that came in them.", samples { Double($0.packets) })
+        add("trunk_media_lost_total", .counter, "Packets that did not.", samples { Double($0.lost) })
     }
 
     private mutating func addTrunks(_ trunks: [TrunkSnapshot]) {
@@ -125,6 +153,7 @@ extension MetricsText {
                     Sample($0.state == .up ? 1 : 0, labels: [("trunk", trunk.name), ("target", $0.target)])
                 }
             })
+        addMedia(configured)
         add("trunks_learned", .gauge, "Trunks learned.", trunks.count - configured.count)
     }
 }

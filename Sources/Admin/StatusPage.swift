@@ -83,7 +83,11 @@ public enum StatusPage {
     }
 
     private static func text(_ leg: CallSnapshot.Leg) -> String {
-        let quality = String(format: "loss %.1f%% jitter %.1f ms", leg.loss * 100, leg.jitterMilliseconds)
+        var quality = String(format: "loss %.1f%% jitter %.1f ms", leg.loss * 100, leg.jitterMilliseconds)
+        if let trip = leg.roundTripMilliseconds { quality += String(format: " rtt %.0f ms", trip) }
+        if let score = leg.score { quality += String(format: " MOS %.1f", score) }
+        if let codec = leg.codec { quality = "\(codec) \(quality)" }
+        if leg.security != "rtp" { quality = "\(leg.security) \(quality)" }
         let dropped = leg.dropped.isEmpty ? "" : " dropped \(counts(leg.dropped))"
         return "\(leg.side) \(leg.local) <- \(leg.remote ?? "nobody yet") \(leg.packets) packets \(quality)\(dropped)"
     }

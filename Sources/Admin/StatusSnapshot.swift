@@ -91,6 +91,8 @@ public struct StatusSnapshot: Codable, Hashable, Sendable {
         public var bytes: UInt64 = 0
         /// Packets dropped since start, by cause.
         public var dropped: [String: UInt64] = [:]
+        /// The outside legs of calls that have ended.
+        public var totals = MediaTotalsSnapshot()
 
         public init() {}
     }

@@ -12,6 +12,8 @@ public struct TrunkSnapshot: Codable, Hashable, Sendable {
     public var targets: [TargetSnapshot]
     /// Answered minutes of the calls that we placed there today (UTC), where the trunk has limits.
     public var minutesToday: Double?
+    /// Of calls that have ended: what came from there.
+    public var media: MediaTotalsSnapshot?
 
     public init(
         name: String, domain: String, isLearned: Bool, addresses: [String] = [], registrations: Int = 0, calls: Int = 0,

@@ -14,7 +14,8 @@ extension Configuration {
         lines.append(trunks.isEmpty ? "trunks: []" : "trunks:")
         for trunk in trunks { lines += trunk.lines }
         lines += [
-            "media:", "  ports: \(media.ports.text)", "  timeout: \(media.timeout.unitText)", "  direct_media: no",
+            "media:", "  ports: \(media.ports.text)", "  timeout: \(media.timeout.unitText)",
+            "  direct_media: \(media.isDirect ? "yes" : "no")",
             "  workers: \(media.workers)", "  allow: \(list(media.allow))",
         ]
         lines += remotePhones.lines
@@ -30,6 +31,7 @@ extension Configuration {
             "admin:", "  listen: \(quoted(admin.listen.description))",
             "log:", "  level: \(log.level.rawValue)", "  format: \(log.format.rawValue)",
         ]
+        if let calls = log.calls { lines.append("  calls: \(quoted(calls))") }
         return lines.joined(separator: "\n") + "\n"
     }
 

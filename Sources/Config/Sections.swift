@@ -47,6 +47,8 @@ public struct MediaConfiguration: Hashable, Sendable {
     public var ports: ClosedRange<UInt16> = 10000...20000
     /// How long an answered call may be without a valid packet before we end it.
     public var timeout: Duration = .seconds(60)
+    /// Whether peers outside that the PBX puts together are told of each other, and media flows between them.
+    public var isDirect = false
     /// Threads that relay packets; by default one for each processor.
     public var workers: Count = .automatic
     /// Networks that media may go to although they would be refused (loopback, the other side's networks …).
@@ -106,6 +108,8 @@ public struct LogConfiguration: Hashable, Sendable {
 
     public var level = Level.info
     public var format = Format.text
+    /// The file of call records, if any.
+    public var calls: String?
 
     public init() {}
 }

@@ -66,7 +66,7 @@ extension YAMLReader {
         set(&media.timeout, from: entries["timeout"]) { text throws(ValueError) in
             try Value.duration(text, in: .seconds(5)...(.seconds(24 * 3600)))
         }
-        expect(entries["direct_media"], ["no", "off", "false"], notBuilt: ["yes", "on", "true"])
+        set(&media.isDirect, from: entries["direct_media"], Value.boolean)
         set(&media.workers, from: entries["workers"]) { text throws(ValueError) in try Value.count(text, in: 1...256) }
         setList(&media.allow, from: entries["allow"], Value.network)
     }
@@ -125,8 +125,9 @@ extension YAMLReader {
     }
 
     mutating func log(_ log: inout LogConfiguration, from entry: Entry) {
-        guard let entries = entries(of: entry, keys: KnownKeys(["level", "format"])) else { return }
+        guard let entries = entries(of: entry, keys: KnownKeys(["level", "format", "calls"])) else { return }
         set(&log.level, from: entries["level"], Value.word)
         set(&log.format, from: entries["format"], Value.word)
+        setFile(&log.calls, from: entries["calls"])
     }
 }

@@ -40,7 +40,7 @@ extension YAMLReader {
     }
 
     /// A file's path; one that is not absolute starts where the configuration is.
-    private mutating func setFile(_ field: inout String?, from entry: Entry?) {
+    mutating func setFile(_ field: inout String?, from entry: Entry?) {
         guard let entry, let text = value(entry, Value.file) else { return }
         field = path(of: text)
     }

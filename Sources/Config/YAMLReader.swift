@@ -137,22 +137,6 @@ struct YAMLReader {
         }
         field = values
     }
-
-    /// A key whose only built value is one of `built`; the others of design.md are told apart from nonsense.
-    mutating func expect(_ entry: Entry?, _ built: [String], notBuilt planned: [String] = []) {
-        guard let entry else { return }
-        _ = value(entry) { text throws(ValueError) in
-            let word = text.lowercased()
-            if built.contains(word) { return }
-            if planned.contains(word) { throw .notBuilt("\(entry.key): \(word)") }
-            throw .expected(built.joined(separator: " or "), text)
-        }
-    }
-}
-
-extension Entry {
-    /// The last key of the path.
-    var key: Substring { path.split(separator: ".").last ?? "" }
 }
 
 extension Node {

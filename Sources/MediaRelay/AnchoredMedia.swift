@@ -1,4 +1,5 @@
 import NetworkTypes
+import RTP
 import SDP
 
 /// Our sockets for one media description of a session: a callee's leg that all forks share, and a caller's leg of each
@@ -16,6 +17,10 @@ final class AnchoredMedia {
         var prepared = PerEnd<UInt32>()
         /// What was agreed on with the two peers about profiles and keys.
         var faces = PerEnd<LegFace>()
+        /// What the worker was told of the peers' payload types.
+        var formats = PerEnd<[PayloadFormat]>()
+        /// Whether the peers look for a way by ICE.
+        var usesICE = PerEnd<Bool>()
         /// Whether the last exchange put the stream on hold.
         var isHeld = false
         /// Whether the answer refused the stream.

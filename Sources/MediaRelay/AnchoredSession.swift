@@ -29,6 +29,8 @@ final class AnchoredSession {
     var ownICE = OwnICE()
     /// Whether it was told already that a stream of the session is not anchored.
     var hasToldUnanchored = false
+    /// The peers that were told somebody else's address, and send their media there.
+    var isDirect = PerEnd<Bool>()
     /// The types of media that were secure on a leg of the confirmed dialog.
     private var secureTypes = PerEnd<Set<String>>()
     private var lastGeneration: UInt32 = 0

@@ -9,6 +9,8 @@ struct BodyRewriter {
     let address: IPAddress
     /// What each media description says.
     let lines: [LegLine]
+    /// Where media goes instead, if that is not to us.
+    var media: IPAddress?
 
     func rewrite(_ description: SessionDescription) throws(MediaRefusal) -> [UInt8] {
         var writer = SDPWriter(description)
@@ -19,7 +21,7 @@ struct BodyRewriter {
             case .connection where isLeftAlone: break
             case .connection(let data):
                 let isHold = data.address == .unspecified && !description.media.contains(where: \.isPlaceholder)
-                writer.replace(data.range, with: isHold ? .unspecified(address.family) : address)
+                writer.replace(data.range, with: isHold ? .unspecified(address.family) : media ?? address)
             case .media(let index):
                 if index == 0 { writer.insert(iceOfSession, at: description.media[0].start) }
                 insert(index - 1, description, into: &writer)

@@ -4,6 +4,10 @@ import NetworkTypes
 final class ChannelTable {
     private var byAddress: [SocketAddress: MediaChannel] = [:]
     private var byDescriptor: [Int32: MediaChannel] = [:]
+    /// Whether ports of ours that are not here may be another worker's.
+    let hasSiblings: Bool
+
+    init(hasSiblings: Bool) { self.hasSiblings = hasSiblings }
 
     /// The channel with this local address.
     subscript(local: SocketAddress) -> MediaChannel? { byAddress[local] }

@@ -1,4 +1,5 @@
 import NetworkTypes
+import RTP
 import SDP
 
 /// One offer/answer exchange of a session (RFC 3264), from its offer until a later one has made it history.
@@ -26,10 +27,12 @@ struct Exchange {
         /// What the offer says on the other leg.
         var face = LegFace()
         var isHeld = false
-
-        var hasKeys: Bool { crypto != nil || identity != nil }
+        /// What the offerer's payload types stand for.
+        var formats: [PayloadFormat] = []
         /// What was committed before, for the case that the exchange fails after a provisional answer.
         var previous: AnchoredMedia.Branch?
+
+        var hasKeys: Bool { crypto != nil || identity != nil }
     }
 
     let id: UInt64
@@ -40,6 +43,11 @@ struct Exchange {
     /// Whether the offer was made before the dialog was confirmed, so that several forks may answer.
     let isEarly: Bool
     var lines: [Line]
+    /// What the offer said instead of our address, and whether the offerer uses ICE.
+    var direct: DirectMedia?
+    var usesICE = false
+    /// Who was told somebody else's address before, for the case that the exchange fails after a provisional answer.
+    var previouslyDirect: PerEnd<Bool>?
     /// The forks that have answered.
     var answered: [UInt32] = []
 

@@ -18,9 +18,11 @@ final class KeyExchange {
 
     /// Handshakes at a time.
     static let maximumAttempts = 4
-    /// How long one handshake may take, and all of them together from when signalling asked for keys.
+    /// How long one handshake may take.
     static let attemptTime: Duration = .seconds(10)
-    static let totalTime: Duration = .seconds(30)
+    /// How long we go on trying to begin one: a phone may ring for three minutes (timer C) before anybody listens there.
+    /// Who waits for the other to begin may wait for ever.
+    static let totalTime: Duration = .seconds(180)
     /// How long before a spoilt handshake is begun again.
     private static let pause: Duration = .milliseconds(500)
     /// How long a peer may still ask for our last flight.
@@ -35,6 +37,8 @@ final class KeyExchange {
     private(set) var keys: LegKeys?
     /// Whom the keys were agreed on with.
     private(set) var winner: SocketAddress?
+    /// Whether keys are wanted, and until when.
+    private var isWanted = false
     private var ends = Instant.zero
     private var beginsAgain: Instant?
     private(set) var output: [(datagram: [UInt8], destination: SocketAddress)] = []
@@ -50,8 +54,7 @@ final class KeyExchange {
         return output
     }
 
-    /// What the exchange is about is settled, but there are no keys yet.
-    private var isPending: Bool { keys == nil && ends != .zero }
+    private var isPending: Bool { keys == nil && isWanted }
 }
 
 // MARK: Signalling and time
@@ -60,7 +63,8 @@ extension KeyExchange {
     /// Signalling says that the keys are wanted; also again, with as much time as the first time.
     func begin(to destination: SocketAddress?, at now: Instant) {
         guard keys == nil, parameters.role != .held else { return }
-        ends = now + Self.totalTime
+        isWanted = true
+        ends = parameters.role == .active ? now + Self.totalTime : .distantFuture
         if parameters.role == .active, attempts.isEmpty { start(to: destination, at: now) }
     }
 
@@ -69,6 +73,8 @@ extension KeyExchange {
         if keys != nil { return attempts.isEmpty ? nil : ends }
         guard isPending else { return nil }
         var next = ends
+        // A queue of deadlines has no use for those that never come.
+        if attempts.isEmpty, next == .distantFuture { return nil }
         if let beginsAgain { next = min(next, beginsAgain) }
         for attempt in attempts {
             next = min(next, attempt.association.deadline ?? next, attempt.began + Self.attemptTime)
@@ -94,7 +100,7 @@ extension KeyExchange {
         attempts = []
         listener = nil
         beginsAgain = nil
-        ends = .zero
+        isWanted = false
     }
 
     private func start(to destination: SocketAddress?, at now: Instant) {
@@ -132,6 +138,8 @@ extension KeyExchange {
         _ index: Int, _ datagram: Span<UInt8>, from source: SocketAddress, to destination: SocketAddress?,
         at now: Instant
     ) -> Bool {
+        // Once the end that we speak to has answered, no other one does.
+        if source == destination { attempts[index].source = source }
         let association = attempts[index].association
         association.receive(datagram, from: source, at: now)
         defer { collect(to: destination) }

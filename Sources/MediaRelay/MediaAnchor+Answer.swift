@@ -1,4 +1,5 @@
 public import NetworkTypes
+import RTP
 import SDP
 
 // Answers commit what an offer prepared; rollbacks discard it.
@@ -7,11 +8,12 @@ extension MediaAnchor {
     /// One media description of an answer that is being taken.
     private struct Accepted {
         let index: Int
-        let media: AnchoredMedia
+        var media: AnchoredMedia
         let remote: LegRemote
         let isHeld: Bool
         /// What was agreed on with the answerer.
         let face: LegFace
+        let formats: [PayloadFormat]
     }
 
     /// The answer to an exchange crosses; the result is the body that leaves. On refusal nothing has changed.
@@ -34,20 +36,61 @@ extension MediaAnchor {
             return try restate(description, of: exchange, in: session, from: end)
         }
         var reservation = Reservation()
-        let accepted: [Accepted]
+        var accepted: [Accepted]
+        let direct: DirectMedia?
         let written: [UInt8]
         do {
             accepted = try read(description, answering: exchange, from: end, sender, legs, fork, in: session)
+            for place in accepted.indices where hasMovedBehind(accepted[place], at: end, exchange, in: session) {
+                accepted[place].media = try reserve(
+                    accepted[place].media.kind, fork: fork, of: session, legs, in: &reservation)
+            }
             for line in accepted { try reserve(fork, of: line.media, in: session, legs, &reservation) }
-            let lines = lines(of: description, accepted, answering: exchange, fork, reservation, in: session)
-            written = try BodyRewriter(address: advertised(legs[end.opposite]), lines: lines).rewrite(description)
+            var lines = lines(of: description, accepted, answering: exchange, fork, reservation, in: session)
+            direct = self.direct(
+                jointLines(accepted, lines, answering: exchange, in: session), to: exchange.offerer, in: session)
+            for (index, port) in (direct?.ports ?? []).enumerated() { lines[index].port = port ?? 0 }
+            written = try BodyRewriter(
+                address: advertised(legs[end.opposite]), lines: lines, media: direct?.address
+            ).rewrite(description)
         } catch {
             abandon(reservation)
             throw error
         }
         open(reservation)
-        commit(accepted, fork, index, in: session)
+        if direct != nil { noteTold(accepted.map(\.remote.rtp)) }
+        noteDirect(direct, exchange: index, in: session)
+        commit(accepted, fork, index, usesICE: description.usesICE, in: session)
         return written
+    }
+
+    private func hasMovedBehind(
+        _ line: Accepted, at end: LegEnd, _ exchange: Exchange, in session: AnchoredSession
+    ) -> Bool {
+        // Without it the offer brings media back to us, and nobody will send to the answerer directly.
+        exchange.direct != nil && hasMovedBehind(line.remote, line.media, at: end, in: session)
+    }
+
+    private func jointLines(
+        _ accepted: [Accepted], _ lines: [LegLine], answering exchange: Exchange, in session: AnchoredSession
+    ) -> [JointLine?] {
+        if settings.farEnds == nil { return [] }
+        return lines.indices.map { index in
+            guard let answer = accepted.first(where: { $0.index == index }), let offered = exchange[media: index] else {
+                return nil
+            }
+            return JointLine(
+                joint: answer.remote.isJoint ? answer.remote.rtp : nil,
+                isReachable: isReachable(offered, of: exchange, in: session), face: lines[index].face)
+        }
+    }
+
+    /// Notes which peers send their media elsewhere from now on.
+    private func noteDirect(_ direct: DirectMedia?, exchange index: Int, in session: AnchoredSession) {
+        let exchange = session.exchanges[index]
+        if exchange.previouslyDirect == nil { session.exchanges[index].previouslyDirect = session.isDirect }
+        session.isDirect[exchange.offerer.opposite] = exchange.direct != nil
+        session.isDirect[exchange.offerer] = direct != nil
     }
 
     /// The branch that an answer is about; nil for one of a fork that lost. Only a callee's answer to an early offer can
@@ -114,7 +157,8 @@ extension MediaAnchor {
             if !remote.hasFeedback { face.profile?.hasFeedback = false }
             accepted.append(
                 Accepted(
-                    index: index, media: stream, remote: remote, isHeld: read.isHeld || line.isHeld, face: face))
+                    index: index, media: stream, remote: remote, isHeld: read.isHeld || line.isHeld, face: face,
+                    formats: description.formats(of: media)))
         }
         return accepted
     }
@@ -123,16 +167,29 @@ extension MediaAnchor {
 // MARK: Committing
 
 extension MediaAnchor {
-    private func commit(_ accepted: [Accepted], _ fork: UInt32, _ index: Int, in session: AnchoredSession) {
+    private func commit(
+        _ accepted: [Accepted], _ fork: UInt32, _ index: Int, usesICE: Bool, in session: AnchoredSession
+    ) {
         let isFirst = !session.exchanges[index].isAnswered
+        var hasMoved = false
+        for line in accepted where session.exchanges[index][media: line.index]?.media !== line.media {
+            session.exchanges[index].lines[line.index].media = line.media
+            hasMoved = true
+        }
         let isRepeated = session.exchanges[index].answered.contains(fork)
         if !isRepeated { session.exchanges[index].answered.append(fork) }
         let exchange = session.exchanges[index]
         let generation = isRepeated ? session.newGeneration() : exchange.generation
-        for line in accepted { commit(line, exchange, fork, generation, isRepeated: isRepeated, in: session) }
-        if isFirst { install(exchange, in: session) }
+        for line in accepted {
+            commit(line, exchange, fork, generation, isRepeated: isRepeated, in: session)
+            guard let place = line.media.index(of: fork) else { continue }
+            line.media.branches[place].usesICE[exchange.offerer] = exchange.usesICE
+            line.media.branches[place].usesICE[exchange.offerer.opposite] = usesICE
+        }
+        if isFirst || hasMoved { install(exchange, in: session) }
         refuse(exchange, but: accepted, fork, in: session)
         session.noteSecurity()
+        publishFarEnds(of: session)
         updateWatch(session)
     }
 
@@ -163,7 +220,23 @@ extension MediaAnchor {
         branch.remotes[end] = line.remote
         branch.isHeld = line.isHeld
         branch.isRejected = false
+        describe(offer.formats, by: exchange.offerer, line.formats, &branch)
         line.media.branches[place] = branch
+    }
+
+    /// Tells the worker what payload types stand for, when that has changed.
+    private func describe(
+        _ offered: [PayloadFormat], by offerer: LegEnd, _ answered: [PayloadFormat],
+        _ branch: inout AnchoredMedia.Branch
+    ) {
+        guard offered != branch.formats[offerer] ?? [] || answered != branch.formats[offerer.opposite] ?? [] else {
+            return
+        }
+        branch.formats[offerer] = offered
+        branch.formats[offerer.opposite] = answered
+        emit(
+            .describe(
+                stream: branch.stream, caller: branch.formats.caller ?? [], callee: branch.formats.callee ?? []))
     }
 
     /// The first answer to an offer decides which streams are in use: new ones take the place of those they replace, and
@@ -211,6 +284,8 @@ extension MediaAnchor {
                 discard(exchange, of: media)
             }
         }
+        if let before = exchange.previouslyDirect { session.isDirect = before }
+        publishFarEnds(of: session)
         updateWatch(session)
     }
 

@@ -24,7 +24,7 @@ extension MediaAnchor {
             of: description, from: sender, legs[end].local.family, in: session, end, session.confirmedFork ?? fork)
         let offer = Exchange(
             id: exchange, offerer: end, generation: session.newGeneration(), fork: session.confirmedFork ?? fork,
-            isEarly: session.confirmedFork == nil, lines: lines)
+            isEarly: session.confirmedFork == nil, lines: lines, usesICE: description.usesICE)
         let written = try accept(offer, description, in: session, legs, from: sender, to: receiver)
         noteICE(of: sender, in: description)
         noteLeftAlone(description, in: session)
@@ -58,7 +58,9 @@ extension MediaAnchor {
             do throws(MediaRefusal) {
                 let wasSecure = session.wasSecure(description.type(of: media), at: index, facing: end, fork)
                 let policy = policy(sender, wasSecure: wasSecure)
-                lines.append(try line(media, policy, family))
+                var next = try line(media, policy, family)
+                next.formats = description.formats(of: media)
+                lines.append(next)
             } catch {
                 guard case .notAcceptable(let reason) = error, reason.isAboutKeys else { throw error }
                 refusals.append((index, error))
@@ -107,17 +109,21 @@ extension MediaAnchor {
             associate(&offer, sender, reservation)
             chooseFaces(&offer, description, in: session, receiver, reservation)
             let end = offer.offerer.opposite
-            let lines = offer.lines.map {
+            offer.direct = self.direct(jointLines(of: offer, reservation, in: session), to: end, in: session)
+            let direct = offer.direct
+            let lines = offer.lines.enumerated().map { index, line in
                 LegLine(
-                    port: port($0.media, facing: end, offer.fork, reservation), face: $0.face,
-                    isLeftAlone: $0.isLeftAlone)
+                    port: direct?.ports[index] ?? port(line.media, facing: end, offer.fork, reservation),
+                    face: line.face, isLeftAlone: line.isLeftAlone)
             }
-            body = try BodyRewriter(address: advertised(legs[end]), lines: lines).rewrite(description)
+            body = try BodyRewriter(address: advertised(legs[end]), lines: lines, media: direct?.address)
+                .rewrite(description)
         } catch {
             abandon(reservation)
             throw error
         }
         session.legs = legs
+        if offer.direct != nil { noteTold(offer.lines.map { $0.remote?.rtp }) }
         open(reservation)
         prepare(offer, in: session)
         session.exchanges.append(offer)
@@ -131,7 +137,9 @@ extension MediaAnchor {
     ) throws(MediaRefusal) {
         for (index, media) in description.media.enumerated() where offer.lines[index].remote != nil {
             let kind = AnchoredMedia.Kind(type: description.type(of: media), isOpaque: media.isOpaque)
-            if let current = session.media(at: index), current.kind == kind {
+            if let current = session.media(at: index), current.kind == kind,
+                !hasMovedBehind(offer.lines[index].remote, current, at: offer.offerer, in: session)
+            {
                 if offer.offerer == .callee {
                     try reserve(offer.fork, of: current, in: session, legs, &reservation)
                 }
@@ -243,6 +251,9 @@ extension MediaAnchor {
     ) throws(MediaRefusal) -> [UInt8] {
         guard let legs = session.legs else { throw .notAcceptable(.unexpectedAnswer) }
         let fork = session.confirmedFork ?? fork ?? exchange?.fork ?? 0
+        // A description with other lines than the offer is none of its retransmissions.
+        let direct =
+            exchange?.offerer == end && exchange?.lines.count == description.media.count ? exchange?.direct : nil
         let lines = description.media.indices.map { index -> LegLine in
             let line = exchange?[media: index]
             if description.media[index].isLeftAlone, line?.isLeftAlone ?? (session.media(at: index) == nil) {
@@ -253,10 +264,11 @@ extension MediaAnchor {
             }
             let media = exchange == nil ? session.media(at: index) : line?.media
             return LegLine(
-                port: port(media, facing: end.opposite, fork, Reservation()),
+                port: direct?.ports[index] ?? port(media, facing: end.opposite, fork, Reservation()),
                 face: face(line, of: exchange, media, from: end, fork, in: session))
         }
-        return try BodyRewriter(address: advertised(legs[end.opposite]), lines: lines).rewrite(description)
+        return try BodyRewriter(address: advertised(legs[end.opposite]), lines: lines, media: direct?.address)
+            .rewrite(description)
     }
 
     /// What a body that has crossed before says: of the exchange if it is known, else what was agreed on last.

@@ -89,14 +89,17 @@ extension MediaAnchor {
         for media in session.allMedia { keep(fork, of: media, in: session) }
         for media in session.media.compactMap({ $0 }) where media.branches[0].isRejected { retire(media, of: session) }
         session.noteSecurity()
+        publishFarEnds(of: session)
         updateWatch(session)
     }
 
-    /// The dialog is over: all streams end and all ports are free again.
-    public func close(_ id: RelaySessionID) {
-        guard let session = sessions.removeValue(forKey: id) else { return }
+    /// The dialog is over: all streams end and all ports are free again. Whether its worker will report on it.
+    @discardableResult
+    public func close(_ id: RelaySessionID) -> Bool {
+        guard let session = sessions.removeValue(forKey: id) else { return false }
         for media in session.allMedia { release(media) }
         if session.wasOpened { emit(.closeSession(id)) }
+        return session.wasOpened
     }
 
     /// Leaves `media` with the branch of one fork. One that has not been heard of inherits the first.
@@ -123,8 +126,12 @@ extension MediaAnchor {
     }
 
     private func release(_ media: AnchoredMedia) {
+        forgetFarEnd(behind: media.shared.rtp.local)
         ports.release(media.shared)
-        for branch in media.branches { ports.release(branch.own) }
+        for branch in media.branches {
+            forgetFarEnd(behind: branch.own.rtp.local)
+            ports.release(branch.own)
+        }
     }
 
     /// Silence means a dead call only where both ends should be sending: answered, RTP, nothing on hold.
@@ -132,6 +139,8 @@ extension MediaAnchor {
         let streams = session.media.compactMap { $0 }.filter { $0.branches[0].isCommitted }
         let isWatched =
             session.confirmedFork != nil && !streams.isEmpty
+            // Nobody knows how media does that doesn't come here.
+            && session.isDirect.caller != true && session.isDirect.callee != true
             && streams.allSatisfy { !$0.branches[0].isHeld && !$0.kind.isOpaque }
         let silence = isWatched ? settings.silence : nil
         guard silence != session.watched else { return }

@@ -75,6 +75,7 @@ struct OfferedAssociation: Hashable {
         _ identity: TransportIdentity, _ address: SocketAddress?, _ previous: Previous
     ) -> DTLSParameters.Identifier {
         if let tlsID = identity.tlsID { return .tlsID(tlsID) }
+        if identity.usesICE { return .address(nil) }
         if address == nil, case .address? = previous.parameters?.identifier, let last = previous.parameters {
             return last.identifier
         }

@@ -1,4 +1,5 @@
 public import NetworkTypes
+public import RTP
 
 // What the signalling side (MediaAnchor) and the packet side (RelayCore, on a worker thread) say to each other.
 // All of it is values: they cross between threads in mailboxes.
@@ -68,6 +69,8 @@ public struct LegRemote: Hashable, Sendable {
     public var isDestinationFixed: Bool
     /// How packets are secured, both ways.
     public var security = LegSecurity.plain
+    /// Whether ``rtp`` is a media port of ours: another leg is the peer.
+    public var isJoint = false
     /// Whether the peer speaks RTCP feedback (RFC 4585).
     public var hasFeedback = false
     /// What was agreed on about ICE: then checks decide which sources are believed, and where media goes.
@@ -104,6 +107,8 @@ public enum RelayCommand: Sendable {
     case commit(stream: RelayStreamID, generation: UInt32)
     /// The exchange failed: prepared remotes of the generation are forgotten.
     case discard(stream: RelayStreamID, generation: UInt32)
+    /// What the payload types of both peers' media stand for, for those who judge it.
+    case describe(stream: RelayStreamID, caller: [PayloadFormat], callee: [PayloadFormat])
     /// Stop relaying one stream and close its own sockets.
     case close(stream: RelayStreamID)
     /// Stop the whole session, report its counters (``RelayEvent/ended(_:_:)``) and close its sockets.
@@ -130,6 +135,13 @@ public struct LegReport: Hashable, Sendable {
     public var local: SocketAddress
     /// The latched RTP source, if any.
     public var source: SocketAddress?
+    /// Where the peer wants its RTP, as signalled.
+    public var signalled: SocketAddress?
+    /// How packets are secured, and who told the keys: a session description, or DTLS.
+    public enum Security: String, Hashable, Sendable { case rtp, sdes, dtls }
+
+    public var security = Security.rtp
+    public var quality = LegQuality()
 
     public init(
         stream: RelayStreamID, leg: LegEnd, counters: RelayCounters, local: SocketAddress, source: SocketAddress?

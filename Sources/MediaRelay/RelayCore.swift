@@ -10,13 +10,17 @@ public import NetworkTypes
 /// whether or not they name something that exists: each descriptor is handed back once, by ``RelayEffect/close(_:)``.
 public final class RelayCore {
     private var sessions: [RelaySessionID: RelaySession] = [:]
-    private let channels = ChannelTable()
+    private let channels: ChannelTable
     private var deadlines = DeadlineQueue<(session: RelaySessionID, scheduled: Instant)>()
     private let agenda: RelayAgenda
     private var highWater = HighWater()
 
-    /// `identity` is our certificate where keys are agreed on by DTLS.
-    public init(identity: DTLSIdentity? = .process) { agenda = RelayAgenda(identity) }
+    /// `identity` is our certificate where keys are agreed on by DTLS; `hasSiblings`: whether the process has other workers,
+    /// to whose ports packets go through the kernel.
+    public init(identity: DTLSIdentity? = .process, hasSiblings: Bool = false) {
+        agenda = RelayAgenda(identity)
+        channels = ChannelTable(hasSiblings: hasSiblings)
+    }
 
     /// Legs that are joined in a circle keep each other: live ones are parted when the core goes.
     deinit {
@@ -68,6 +72,7 @@ extension RelayCore {
         case .prepare(let id, let leg, let remote): stream(id)?.prepare(leg, remote)
         case .commit(let id, let generation): stream(id)?.commit(generation: generation, at: now)
         case .discard(let id, let generation): stream(id)?.discard(generation: generation)
+        case .describe(let id, let caller, let callee): stream(id)?.describe(caller: caller, callee: callee)
         case .close(let id): close(id)
         case .closeSession(let id): closeSession(id)
         case .watch(let id, let silence): watch(id, silence, at: now)

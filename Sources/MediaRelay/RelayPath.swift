@@ -22,6 +22,7 @@ final class RelayPath {
     weak var stream: RelayStream?
     private let budget: ProvisionalBudget
     private let receiver: LegReceiver
+    private let observer: ControlObserver
     /// Whether packets go through the receiver before anything else. A copy of what it says, for plain legs to read.
     var isSecured = false
 
@@ -44,7 +45,8 @@ final class RelayPath {
     /// When the last packet came that was well-formed and from the peer.
     private(set) var lastValid: Instant?
 
-    init(_ content: Content, budget: ProvisionalBudget, receiver: LegReceiver) {
+    init(_ content: Content, budget: ProvisionalBudget, receiver: LegReceiver, observer: ControlObserver) {
+        self.observer = observer
         self.content = content
         self.budget = budget
         self.receiver = receiver
@@ -139,6 +141,10 @@ extension RelayPath {
         guard isFromPeer(source, at: now) else { return .drop(.source) }
         controlPackets &+= 1
         bytes &+= UInt64(truncatingIfNeeded: length)
+        // Not what a stranger may have sent.
+        if latch.isLocked(to: source) {
+            observer.take(&slot, length: length, about: stream?.source(oppositeTo: self), at: now)
+        }
         guard control.dropsFeedback else {
             return send(&slot, length, control, isControl: true, at: now, joints: joints)
         }
@@ -221,8 +227,9 @@ extension RelayPath {
             }
             length = protected
         }
-        if let joined = output.joined, !joined.isClosed {
-            guard joints < Self.maximumJoints else {
+        if let joined = output.joined {
+            // A leg that is gone leaves its port to another call.
+            guard joints < Self.maximumJoints, !joined.isClosed else {
                 droppedNoDestination &+= 1
                 return .drop(.noDestination)
             }
@@ -287,6 +294,21 @@ extension RelayPath {
         self.media.point(at: media)
         self.control.point(at: control)
     }
+
+    /// What the payload types of the peer's packets stand for.
+    func describe(_ formats: some Sequence<PayloadFormat>) { sequence.describe(formats) }
+
+    /// The source of the peer's last packet; nil before the first.
+    var mediaSource: UInt32? { packets > 0 ? sequence.ssrc : nil }
+
+    /// Adds what the path knows about the quality of the media to `quality`.
+    func add(to quality: inout LegQuality) {
+        quality.codec = sequence.codec
+        quality.jitter = sequence.jitterMilliseconds
+    }
+
+    /// What timestamp units of the peer's media are in milliseconds.
+    func milliseconds(of units: UInt32) -> Double? { sequence.milliseconds(of: units) }
 
     /// Adds what the path has counted to `counters`.
     func add(to counters: inout RelayCounters) {

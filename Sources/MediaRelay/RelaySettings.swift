@@ -1,7 +1,7 @@
 public import NetworkTypes
 
 /// What the media relay is told by the configuration.
-public struct RelaySettings: Hashable, Sendable {
+public struct RelaySettings: Sendable {
     /// A media address of ours: the one sockets are bound to, and the one that SDP names.
     public struct MediaAddress: Hashable, Sendable {
         public var local: IPAddress
@@ -46,6 +46,8 @@ public struct RelaySettings: Hashable, Sendable {
     public var allowed: [IPNetwork]
     /// Our own addresses beside the media addresses.
     public var ownAddresses: [IPAddress]
+    /// Where peers outside may be told of each other (`media.direct_media`): who they are. All shards have the same.
+    public var farEnds: (any FarEndSharing)?
 
     public init(
         inside: Edge, outside: Edge, ports: ClosedRange<UInt16> = 10_000...20_000, silence: Duration? = .seconds(60),

@@ -1,4 +1,5 @@
 import NetworkTypes
+import RTP
 import SRTP
 
 /// One media description of a session, or one fork of it: two ends and the paths between them.
@@ -24,6 +25,8 @@ final class RelayStream {
         self.agenda = agenda
         self.caller = StreamEnd(caller, isOpaque: isOpaque, budget: budget, agenda: agenda)
         self.callee = StreamEnd(callee, isOpaque: isOpaque, budget: budget, agenda: agenda)
+        self.caller.observer.opposite = self.callee.observer
+        self.callee.observer.opposite = self.caller.observer
         self.caller.attach(to: self)
         self.callee.attach(to: self)
     }
@@ -63,20 +66,25 @@ extension RelayStream {
     }
 
     private func point(_ from: StreamEnd, at to: StreamEnd) {
+        from.observer.protector = from.protector
         let dropsFeedback = from.hasFeedback && !to.hasFeedback
-        let media = target(to.mediaDestination, from: to.leg.rtp, to.protector, dropsFeedback)
-        let control = target(to.controlDestination, from: to.controlSender, to.controlProtector, dropsFeedback)
+        let media = target(to.mediaDestination, from: to.leg.rtp, to.protector, dropsFeedback, to)
+        let control = target(to.controlDestination, from: to.controlSender, to.controlProtector, dropsFeedback, to)
         from.rtp.point(media: media, control: control)
         // The second port of an opaque stream is as opaque as the first.
         from.rtcp.point(media: control, control: control)
     }
 
     private func target(
-        _ destination: SocketAddress?, from sender: MediaChannel, _ protector: SRTPContext?, _ dropsFeedback: Bool
+        _ destination: SocketAddress?, from sender: MediaChannel, _ protector: SRTPContext?, _ dropsFeedback: Bool,
+        _ end: StreamEnd
     ) -> RelayTarget? {
         guard let destination else { return nil }
+        let joined = channels[destination]
+        // The port may be another call's by now.
+        if end.isJoint, joined == nil, !channels.hasSiblings { return nil }
         return RelayTarget(
-            destination: destination, sender: sender, joined: channels[destination], protector: protector,
+            destination: destination, sender: sender, joined: joined, protector: protector,
             dropsFeedback: dropsFeedback)
     }
 
@@ -117,7 +125,21 @@ extension RelayStream {
 // MARK: Reports
 
 extension RelayStream {
-    var reports: [LegReport] { [caller.report(id, .caller), callee.report(id, .callee)] }
+    var reports: [LegReport] {
+        [caller.report(id, .caller, opposite: callee), callee.report(id, .callee, opposite: caller)]
+    }
+
+    /// The source whose packets go to the peer of a path: that of the other end.
+    func source(oppositeTo path: RelayPath) -> UInt32? {
+        path === caller.rtp || path === caller.rtcp ? callee.rtp.mediaSource : caller.rtp.mediaSource
+    }
+
+    /// Says what the payload types of each end's peer stand for.
+    func describe(caller formats: [PayloadFormat], callee others: [PayloadFormat]) {
+        // Who receives says what its numbers mean, nearly always the same as the sender's own.
+        caller.rtp.describe(others + formats)
+        callee.rtp.describe(formats + others)
+    }
 
     var lastValid: Instant {
         max(caller.lastValid ?? .zero, callee.lastValid ?? .zero)

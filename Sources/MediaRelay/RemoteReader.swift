@@ -62,8 +62,15 @@ struct RemoteReader {
         guard ip.family == family else { throw .notAcceptable(.otherFamily) }
         let target = SocketAddress(ip, media.port)
         switch policy.objection(to: ip, of: peer.side) {
-        case nil: remote.rtp = target
-        case .ourOwn?: remote.rtp = try ownTarget(target, from: peer)
+        case nil:
+            remote.rtp = target
+            // Where the rules except our own address, as on loopback, another may have its ports beside ours.
+            guard let local = policy.isOwnMediaAddress(ip, on: peer.side) else { break }
+            remote.isJoint = ports.isLive(target.port, on: local) == true
+            if remote.isJoint { remote.rtp = SocketAddress(local, target.port) }
+        case .ourOwn?:
+            remote.rtp = try ownTarget(target, from: peer)
+            remote.isJoint = true
         case .otherSide? where peer.isNAT: try assume(media, from: peer, family, &remote)
         case let objection?: throw .forbiddenAddress(ip, objection)
         }

@@ -30,8 +30,12 @@ struct SourceRules: Hashable, Sendable {
     let acceptsAnySource: Bool
     /// Whether only checks tell who the peer is (RFC 8445), and nothing that is named here.
     let isChecked: Bool
+    /// Our address on the leg. What comes from there and isn't signalled is of another leg of ours, which doesn't know yet
+    /// that the port it sends to has changed hands.
+    let own: IPAddress
 
-    init(_ remote: LegRemote, signalled: SocketAddress?) {
+    init(_ remote: LegRemote, signalled: SocketAddress?, own: IPAddress) {
+        self.own = own
         generation = remote.generation
         self.signalled = signalled
         networks = remote.networks
@@ -48,7 +52,7 @@ struct SourceRules: Hashable, Sendable {
         }
         for network in networks where network.contains(source.ip) { return .network }
         if source.ip == signallingAddress { return .signallingIP }
-        return acceptsAnySource ? .provisional : nil
+        return acceptsAnySource && source.ip != own ? .provisional : nil
     }
 
     /// Whether `other` believes the same sources for the same reasons.

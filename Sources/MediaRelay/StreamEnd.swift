@@ -10,6 +10,7 @@ final class StreamEnd {
     private let receiver = LegReceiver()
     /// Answers the checks of a peer that speaks ICE.
     private var agent: ICEAgent?
+    let observer = ControlObserver()
     /// That of the RTCP port, whose keys may be others.
     private let controlReceiver = LegReceiver()
     private var current: LegRemote?
@@ -24,8 +25,8 @@ final class StreamEnd {
         self.leg = leg
         self.agenda = agenda
         exchanges = LegExchanges(agenda.identity)
-        rtp = RelayPath(isOpaque ? .opaque : .rtp, budget: budget, receiver: receiver)
-        rtcp = RelayPath(isOpaque ? .opaque : .rtcp, budget: budget, receiver: controlReceiver)
+        rtp = RelayPath(isOpaque ? .opaque : .rtp, budget: budget, receiver: receiver, observer: observer)
+        rtcp = RelayPath(isOpaque ? .opaque : .rtcp, budget: budget, receiver: controlReceiver, observer: observer)
     }
 
     func attach(to stream: RelayStream) {
@@ -49,8 +50,9 @@ final class StreamEnd {
 extension StreamEnd {
     func prepare(_ remote: LegRemote) {
         prepared = remote
-        rtp.prepare(SourceRules(remote, signalled: remote.rtp))
-        rtcp.prepare(SourceRules(remote, signalled: remote.rtcp))
+        let own = leg.rtp.socket.local.ip
+        rtp.prepare(SourceRules(remote, signalled: remote.rtp, own: own))
+        rtcp.prepare(SourceRules(remote, signalled: remote.rtcp, own: own))
         if let ice = remote.ice { expectChecks(ice) }
         let (isSecure, isMultiplexed) = (remote.security != .plain, remote.isMultiplexed)
         receiver.prepare(exchanges.mediaKeys(remote.security), isSecure: isSecure, leg.contexts)
@@ -112,6 +114,9 @@ extension StreamEnd {
 
     /// Whether the peer is to have packets protected.
     private var isSecure: Bool { current?.security != .plain }
+
+    /// Whether the peer is another leg of ours.
+    var isJoint: Bool { current?.isJoint ?? false }
 
     var hasFeedback: Bool { current?.hasFeedback ?? false }
 }
@@ -189,11 +194,42 @@ extension StreamEnd {
         return max(media, rtcp.lastValid ?? media)
     }
 
-    func report(_ stream: RelayStreamID, _ end: LegEnd) -> LegReport {
+    /// `opposite` sends what the leg's peer gets.
+    func report(_ stream: RelayStreamID, _ end: LegEnd, opposite: StreamEnd) -> LegReport {
         var counters = RelayCounters()
         rtp.add(to: &counters)
         rtcp.add(to: &counters)
-        return LegReport(
+        var report = LegReport(
             stream: stream, leg: end, counters: counters, local: leg.rtp.socket.local, source: rtp.latched)
+        report.signalled = current?.rtp
+        report.security = security
+        if rtp.content == .rtp {
+            report.quality = quality(opposite)
+            report.quality.judge(counters)
+        }
+        return report
+    }
+
+    private var security: LegReport.Security {
+        switch current?.security {
+        case nil, .plain: .rtp
+        case .srtp: .sdes
+        default: .dtls
+        }
+    }
+
+    private func quality(_ opposite: StreamEnd) -> LegQuality {
+        var quality = LegQuality()
+        rtp.add(to: &quality)
+        quality.roundTrip = observer.roundTrip.map { $0.seconds * 1_000 }
+        if observer.roundTrips.count > 0 {
+            quality.meanRoundTrip = observer.roundTrips.sum.seconds * 1_000 / Double(observer.roundTrips.count)
+        }
+        if let reception = observer.reception {
+            quality.remoteLost = Int64(reception.lost)
+            quality.remoteLoss = Double(reception.fractionLost) / 256
+            quality.remoteJitter = opposite.rtp.milliseconds(of: reception.jitter)
+        }
+        return quality
     }
 }

@@ -10,7 +10,8 @@ public final class SequenceTracker {
     private static let maximumMisorder: UInt16 = 100
 
     private var hasStarted = false
-    private var ssrc: UInt32 = 0
+    /// The source of the packet before.
+    public private(set) var ssrc: UInt32 = 0
     private var highest: UInt16 = 0
     /// Sequence numbers from the first to the highest, wraps included.
     private var expected: UInt64 = 0
@@ -24,6 +25,10 @@ public final class SequenceTracker {
 
     private var payloadType: UInt8 = 0xff
     private var clockRate: Int64 = 0
+    /// What signalling says of payload types; RFC 3551 and the pace of the timestamps tell the rest.
+    private var formats: ContiguousArray<PayloadFormat> = []
+    /// The codec of the speech, events and noise in between aside; nil before the first packet.
+    public private(set) var codec: Codec?
     private var timestamp: UInt32 = 0
     private var arrival = Instant.zero
     private var measuredFrom: (timestamp: UInt32, arrival: Instant) = (0, .zero)
@@ -37,6 +42,22 @@ public final class SequenceTracker {
 
     /// Interarrival jitter in timestamp units; 0 until the clock rate is known.
     public var jitter: UInt32 { UInt32(clamping: scaledJitter >> 4) }
+
+    /// The same in milliseconds.
+    public var jitterMilliseconds: Double {
+        clockRate > 0 ? Double(scaledJitter) / 16 * 1_000 / Double(clockRate) : 0
+    }
+
+    /// What `units` of the timestamps are in milliseconds; nil until the clock rate is known.
+    public func milliseconds(of units: UInt32) -> Double? {
+        clockRate > 0 ? Double(units) * 1_000 / Double(clockRate) : nil
+    }
+
+    /// Says what payload types stand for from the next packet on.
+    public func describe(_ formats: some Sequence<PayloadFormat>) {
+        self.formats = ContiguousArray(formats)
+        payloadType = 0xff
+    }
 
     /// Counts a packet that came at `now`.
     ///
@@ -72,11 +93,20 @@ public final class SequenceTracker {
     }
 
     private func startClock(_ header: RTPHeader, at now: Instant) {
-        payloadType = header.payloadType
-        clockRate = Int64(ClockRate.ofStatic(payloadType: payloadType) ?? 0)
+        if payloadType != header.payloadType { startFormat(header.payloadType) }
         timestamp = header.timestamp
         arrival = now
         measuredFrom = (header.timestamp, now)
+    }
+
+    private func startFormat(_ payloadType: UInt8) {
+        self.payloadType = payloadType
+        let format = formats.first { $0.payloadType == payloadType }
+        let rate = Int64(format?.clockRate ?? ClockRate.ofStatic(payloadType: payloadType) ?? 0)
+        if rate > 0, clockRate > 0, rate != clockRate { scaledJitter = scaledJitter &* rate / clockRate }
+        clockRate = rate
+        let codec = format?.codec ?? Codec(staticPayloadType: payloadType)
+        if codec.isSpeech { self.codec = codec }
     }
 
     /// RFC 3550 appendix A.8, with the difference of arrivals instead of their absolute values.

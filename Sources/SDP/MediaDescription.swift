@@ -35,6 +35,8 @@ public struct MediaDescription: Hashable, Sendable {
     public internal(set) var start: Int
     /// Where its attributes may begin: behind the `m=` line and the title (`i=`), if that follows.
     public internal(set) var headEnd: Int
+    /// The `a=rtpmap` lines, as many as there are payload types worth knowing.
+    public internal(set) var maps: [RTPMap] = []
     /// What is said here or at session level about the sender's end of a DTLS association.
     public internal(set) var identity = TransportIdentity()
     /// Where the next `m=` line begins, or the body ends.

@@ -117,10 +117,13 @@ extension SessionDescription {
         let colon = bytes[line.value].firstIndex(of: UInt8(ascii: ":"))
         let name = bytes.trimming(line.value.lowerBound..<(colon ?? line.value.upperBound))
         if let direction = MediaDirection(bytes, name) { return set(direction) }
-        guard let known = LegAttribute.Name(bytes, name) else { return }
+        guard let known = LegAttribute.Name(bytes, name) else { return readMap(line, name, colon) }
         let value = bytes.trimming((colon.map { $0 + 1 } ?? line.value.upperBound)..<line.value.upperBound)
         let last = media.indices.last
         try append(.attribute(LegAttribute(name: known, media: last, line: line.range, value: value)))
+        if known == .ice {
+            if let last { media[last].identity.usesICE = true } else { identity.usesICE = true }
+        }
         guard let last else {
             if known == .ice { ice.read(bytes, name: name, value: value) }
             return try readIdentity(known, value, into: &identity)
@@ -148,6 +151,13 @@ extension SessionDescription {
             identity.tlsID = Array(bytes[value])
         default: break
         }
+    }
+
+    private mutating func readMap(_ line: Line, _ name: Range<Int>, _ colon: Int?) {
+        guard name.count == 6, let colon, let last = media.indices.last, media[last].maps.count < RTPMap.most,
+            bytes.equals(name, ignoringCase: "rtpmap"), let map = RTPMap(bytes, colon + 1..<line.value.upperBound)
+        else { return }
+        media[last].maps.append(map)
     }
 
     private mutating func readCrypto(_ value: Range<Int>, of index: Int) throws(SDPError) {

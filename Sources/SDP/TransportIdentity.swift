@@ -10,6 +10,8 @@ public struct TransportIdentity: Hashable, Sendable {
     public internal(set) var setup: SetupAttribute?
     /// The octets of `a=tls-id`: a new value asks for a new association (RFC 8842 §4).
     public internal(set) var tlsID: [UInt8]?
+    /// Whether ICE finds the way (RFC 8445), so that another address is no other association.
+    public internal(set) var usesICE = false
 
     /// One that says nothing.
     public init() {}
@@ -26,6 +28,7 @@ public struct TransportIdentity: Hashable, Sendable {
         }
         all.setup = setup ?? session.setup
         all.tlsID = tlsID ?? session.tlsID
+        all.usesICE = usesICE || session.usesICE
         return all
     }
 }

@@ -1,7 +1,7 @@
 /// Where things are in an RTP packet, as far as SRTP has to know (RFC 3711 §3.1).
 struct PacketLayout {
     let sequenceNumber: UInt16
-    let ssrc: UInt32
+    var ssrc: UInt32
     /// What stays in the clear: the fixed header, the contributing sources and the extension.
     let headerLength: Int
 

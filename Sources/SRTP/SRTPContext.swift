@@ -5,7 +5,9 @@ public import NetworkTypes
 ///
 /// Nothing is changed, in the packet or here, by a packet that isn't authentic. What is kept for a source is kept as long
 /// as the key is used, since forgetting it would allow replays, or the same key stream for other bytes; so there is a
-/// bound on the sources instead. A relay keeps a context while signalling keeps the key, and makes a new one, which
+/// bound on the sources instead. Beyond it, what is received is refused (the peer is authentic, and may have a new key),
+/// and what is sent takes the place of the source that was silent for longest: with that one's SSRC and the numbers that
+/// follow its last, so that no index is used twice. A relay keeps a context while signalling keeps the key, and makes a new one, which
 /// starts at roll-over count 0, for a new key.
 ///
 /// Budget for each packet: no allocation but for a new source. `SRTPBench` watches.
@@ -39,6 +41,9 @@ public final class SRTPContext {
     private var streams: ContiguousArray<SRTPStream> = []
     /// The source of the packet before, which nearly always is that of the next.
     private var last: SRTPStream?
+    private var turns: UInt64 = 0
+    /// Whether any source leaves with other numbers than it came with, or under the name of another one.
+    public private(set) var isAltering = false
 
     public init(_ keys: KeyingMaterial, _ direction: Direction, backEnd: BackEnd = .openSSL) throws(SRTPError) {
         self.direction = direction
@@ -55,13 +60,20 @@ public final class SRTPContext {
 
 extension SRTPContext {
     /// Protects the RTP packet in the first `length` octets of `slot`; the length it has then. The sequence number is
-    /// another one from when its source has restarted on.
+    /// another one from when its source has restarted on, and
+    /// the source is where there are too many.
     public func protect(_ slot: inout MutableSpan<UInt8>, length: Int) throws(SRTPError) -> Int {
         try slot.withUnsafeMutableBytes { slot throws(SRTPError) in
-            guard let layout = PacketLayout(slot, length) else { throw .malformed }
+            guard var layout = PacketLayout(slot, length) else { throw .malformed }
             guard slot.count - length >= overhead else { throw .noRoom }
-            let index = try stream(layout.ssrc).next(layout.sequenceNumber)
+            let stream = stream(layout.ssrc)
+            let index = try stream.next(layout.sequenceNumber)
             slot.store(UInt16(truncatingIfNeeded: index), at: 2)
+            if stream.isAltered {
+                isAltering = true
+                layout.ssrc = stream.ssrc
+                slot.store(stream.ssrc, at: 8)
+            }
             switch engine {
             case .openSSL: return try transform.protect(slot, length, layout, index: index)
             case .libsrtp(let session): return try session.protect(slot, length)
@@ -72,9 +84,11 @@ extension SRTPContext {
     /// Protects the RTCP packet in the first `length` octets of `slot`; the length it has then.
     public func protectControl(_ slot: inout MutableSpan<UInt8>, length: Int) throws(SRTPError) -> Int {
         try slot.withUnsafeMutableBytes { slot throws(SRTPError) in
-            let ssrc = try controlSource(slot, length)
+            let source = try controlSource(slot, length)
             guard slot.count - length >= overhead else { throw .noRoom }
-            let index = try stream(ssrc).nextControl()
+            let stream = stream(source)
+            let (index, ssrc) = (try stream.nextControl(), stream.ssrc)
+            if ssrc != source { Self.rename(source, to: ssrc, in: slot, length) }
             switch engine {
             case .openSSL: return try transform.protectControl(slot, length, ssrc: ssrc, index: index)
             case .libsrtp(let session): return try session.protectControl(slot, length)
@@ -132,24 +146,72 @@ extension SRTPContext {
         return slot.word32(at: 4)
     }
 
-    /// The state of a source of ours.
-    private func stream(_ ssrc: UInt32) throws(SRTPError) -> SRTPStream { try find(ssrc) ?? add(ssrc) }
+    /// The state of a source of ours; that of another one, when there are too many.
+    private func stream(_ source: UInt32) -> SRTPStream {
+        if let known = known(source) { return known }
+        guard streams.count == Self.maximumStreams, let oldest = streams.min(by: { $0.lastTurn < $1.lastTurn }) else {
+            return add(source)
+        }
+        oldest.take(over: source)
+        isAltering = true
+        return turn(to: oldest)
+    }
 
     /// The state of a source; nil for a new one, for which there is room.
     private func find(_ ssrc: UInt32) throws(SRTPError) -> SRTPStream? {
-        if let last, last.ssrc == ssrc { return last }
-        for stream in streams where stream.ssrc == ssrc {
-            last = stream
-            return stream
-        }
+        if let known = known(ssrc) { return known }
         guard streams.count < Self.maximumStreams else { throw .tooManyStreams }
         return nil
+    }
+
+    private func known(_ source: UInt32) -> SRTPStream? {
+        if let last, last.source == source { return last }
+        for stream in streams where stream.source == source { return turn(to: stream) }
+        return nil
+    }
+
+    private func turn(to stream: SRTPStream) -> SRTPStream {
+        turns &+= 1
+        stream.lastTurn = turns
+        last = stream
+        return stream
     }
 
     private func add(_ ssrc: UInt32) -> SRTPStream {
         let stream = SRTPStream(ssrc: ssrc)
         streams.append(stream)
-        last = stream
-        return stream
+        return turn(to: stream)
+    }
+
+    /// Writes another name for the sender of each packet of a compound one (RFC 3550 §6.1), as far as they are whole.
+    private static func rename(
+        _ source: UInt32, to ssrc: UInt32, in slot: UnsafeMutableRawBufferPointer, _ length: Int
+    ) {
+        var place = 0
+        while length - place >= 8, slot[place] & 0xc0 == 0x80 {
+            let size = 4 * Int(slot.word16(at: place + 2)) + 4
+            if slot.word32(at: place + 4) == source { slot.store(ssrc, at: place + 4) }
+            place += size
+        }
+    }
+}
+
+// MARK: What was altered
+
+extension SRTPContext {
+    /// A source of ours that doesn't leave as it came.
+    public struct Alteration: Hashable, Sendable {
+        /// The source that its packets came with.
+        public let source: UInt32
+        /// What was added to its sequence numbers, wraps included, and the number that left first that way.
+        public let offset: UInt32
+        public let since: UInt32
+    }
+
+    /// What a receiver's reports about `ssrc` have to be put into; nil where they are right as they are.
+    public func alteration(of ssrc: UInt32) -> Alteration? {
+        guard isAltering, let stream = streams.first(where: { $0.ssrc == ssrc }), stream.isAltered else { return nil }
+        let continuation = stream.continuation ?? (0, 0)
+        return Alteration(source: stream.source, offset: continuation.offset, since: continuation.since)
     }
 }

@@ -7,15 +7,29 @@ final class SRTPStream {
     static let maximumIndex: UInt64 = 1 << 48 - 1
     static let maximumControlIndex: UInt64 = 1 << 31 - 1
 
+    /// The source as it is sent, or received.
     let ssrc: UInt32
+    /// The source whose packets these are: another one once a stream that was not used for long had to be given away.
+    private(set) var source: UInt32
+    /// When it was turned to last, for who looks for the one that was not used for longest.
+    var lastTurn: UInt64 = 0
     private var media = IndexWindow()
     private var control = IndexWindow()
     /// What is added to sequence numbers on their way out, since the source has restarted.
     private var offset: UInt16 = 0
+    /// The same with wraps, and the index that it began with; nil while numbers leave as they came.
+    private(set) var continuation: (offset: UInt32, since: UInt32)?
+    private var mustContinue = false
     /// The number that would make a step back a restart: two in a row are believed.
     private var restart: UInt16?
 
-    init(ssrc: UInt32) { self.ssrc = ssrc }
+    init(ssrc: UInt32) {
+        self.ssrc = ssrc
+        source = ssrc
+    }
+
+    /// Whether a receiver's reports speak of other numbers or another source than the sender's.
+    var isAltered: Bool { continuation != nil || source != ssrc }
 }
 
 // MARK: Receiving
@@ -48,17 +62,32 @@ extension SRTPStream {
     /// another device behind the same SSRC), or the packet is a late copy. A second one in a row tells, and the numbers
     /// go on from where they were: the same index with other bytes would give both away.
     func next(_ sequenceNumber: UInt16) throws(SRTPError) -> UInt64 {
-        if let index = media.nearest(to: sequenceNumber &+ offset), media.isFresh(index) {
+        if !mustContinue, let index = media.nearest(to: sequenceNumber &+ offset), media.isFresh(index) {
             restart = nil
             return try use(index)
         }
-        guard sequenceNumber == restart, let highest = media.highest else {
+        guard sequenceNumber == restart || mustContinue else {
             restart = sequenceNumber &+ 1
             throw .replayed
         }
+        return try continued(from: sequenceNumber)
+    }
+
+    /// Lets the packets of another source go on from where this stream was.
+    func take(over source: UInt32) {
+        self.source = source
         restart = nil
-        offset = UInt16(truncatingIfNeeded: highest) &+ 1 &- sequenceNumber
-        return try use(highest + 1)
+        mustContinue = media.highest != nil
+    }
+
+    private func continued(from sequenceNumber: UInt16) throws(SRTPError) -> UInt64 {
+        guard let highest = media.highest else { return try use(UInt64(sequenceNumber)) }
+        let next = highest + 1
+        (restart, mustContinue) = (nil, false)
+        offset = UInt16(truncatingIfNeeded: next) &- sequenceNumber
+        let since = UInt32(truncatingIfNeeded: next)
+        continuation = (since &- UInt32(sequenceNumber), since)
+        return try use(next)
     }
 
     private func use(_ index: UInt64) throws(SRTPError) -> UInt64 {

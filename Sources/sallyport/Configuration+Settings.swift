@@ -73,11 +73,13 @@ extension Configuration {
 
     /// What the media anchors are told, before the ports are shared out among the shards.
     var relaySettings: RelaySettings {
-        RelaySettings(
+        var settings = RelaySettings(
             inside: edge(inside.addresses, networks: inside.networks),
             outside: edge(outside.addresses, networks: [], advertised: outside.advertisedAddress),
             ports: media.ports, silence: media.timeout, allowed: media.allow,
             ownAddresses: inside.addresses + outside.addresses + (phoneAddress.map { [$0] } ?? []))
+        if media.isDirect { settings.farEnds = SharedFarEnds() }
+        return settings
     }
 
     /// The interface that each listener is tied to: its side's, where the sides have different ones. Loopback is left

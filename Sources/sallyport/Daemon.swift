@@ -54,12 +54,13 @@ final class Daemon {
         settings.admission = budget
         let tls = TLSContexts(try TLSContexts.Contexts(configuration))
         settings.numberOfName = { tls.names.id(of: $0) }
+        let callLog = try configuration.log.calls.map { try CallLog($0) }
         let mailboxes = try (0..<shardCount).map { _ in try Mailbox<ShardMessage>() }
         let workers = try startWorkers(mailboxes)
         let links = ShardLinks(
             shards: mailboxes, hash: .random(),
             census: ConnectionCensus(configuration.connectionLimits(descriptors: descriptors)),
-            tls: tls, media: { workers.send($0) },
+            tls: tls, media: { workers.send($0) }, calls: callLog,
             record: {
                 registrations.record($0, now: $1)
                 phones.record($0, now: $1)
@@ -78,7 +79,7 @@ final class Daemon {
         }
         let advertised = configuration.followAdvertisedName(
             on: loop, every: advertiseInterval, telling: mailboxes, logger: logger)
-        try serve(loop, source, certificates, calls: calls, descriptors: descriptors)
+        try serve(loop, source, certificates, callLog, calls: calls, descriptors: descriptors)
         withExtendedLifetime((advertised, recording)) {}
         for shard in shards { shard.stop() }
         for shard in shards { shard.join() }
@@ -87,6 +88,7 @@ final class Daemon {
         phones.flush()
         budget?.flush(at: loop.now)
         store.flush()
+        callLog?.flush()
         logger.info("stopped")
         return 0
     }
@@ -141,13 +143,21 @@ final class Daemon {
 
     /// Serves the admin page until the end.
     private func serve(
-        _ loop: EventLoop, _ source: StatusSource, _ certificates: CertificateWatch, calls: Int, descriptors: Int
+        _ loop: EventLoop, _ source: StatusSource, _ certificates: CertificateWatch, _ callLog: CallLog?, calls: Int,
+        descriptors: Int
     ) throws {
         let admin = try AdminServer(on: loop, listen: configuration.admin.listen)
         admin.servePages(of: source)
         let endings = try endings(on: loop)
         // Where a message ends the run, the process is not ours alone, and neither are its signals.
-        let hangUp = try ending == nil ? SignalSource(.hangUp, on: loop) { certificates.reload("SIGHUP") } : nil
+        let hangUp =
+            try ending == nil
+            ? SignalSource(.hangUp, on: loop) { [logger] in
+                certificates.reload("SIGHUP")
+                do { try callLog?.reopen() } catch {
+                    logger.error("the call log can't be opened anew", metadata: ["error": "\(error)"])
+                }
+            } : nil
         let listeners = Side.allCases.flatMap { side in
             configuration.listeners(of: side).map { "\(side) \($0.transport) \($0.address)" }
         }

@@ -29,5 +29,7 @@ extension CallSummary {
         self.init(
             callID: request.callID, from: request.from, to: request.to, trunk: request.trunk, origin: request.side,
             state: .ended, startedAt: now, verdict: "\(request.status) \(request.reason)")
+        (status, ender, endedAt) = (request.status, .proxy, now)
+        if request.side == .inside { insidePeer = request.source } else { outsidePeer = request.source }
     }
 }

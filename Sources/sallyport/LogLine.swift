@@ -72,7 +72,8 @@ extension String {
 }
 
 extension Array<UInt8> {
-    fileprivate mutating func append(quoting text: String) {
+    /// Appends `text` as a JSON string.
+    mutating func append(quoting text: String) {
         append(UInt8(ascii: "\""))
         append(escaping: text, quotes: true)
         append(UInt8(ascii: "\""))

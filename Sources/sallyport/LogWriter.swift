@@ -17,11 +17,30 @@ final class LogWriter: Sendable {
     /// The most octets that wait.
     private static let limit = 1 << 20
 
-    private let descriptor: Int32
+    private let descriptor: Guarded<Int32>
+    /// What is written where lines were lost.
+    private let notice: @Sendable (_ lost: Int) -> String
     private let queue = DispatchQueue(label: "log")
     private let pending = Guarded(Pending())
 
-    init(descriptor: Int32) { self.descriptor = descriptor }
+    init(
+        descriptor: Int32,
+        notice: @escaping @Sendable (Int) -> String = { "lost \($0) lines: they were not read fast enough\n" }
+    ) {
+        self.descriptor = Guarded(descriptor)
+        self.notice = notice
+    }
+
+    /// Goes on with another descriptor, once what waits is written, and closes the one before.
+    func change(to next: Int32) {
+        queue.async { [self] in
+            let old = descriptor.withLock { descriptor in
+                defer { descriptor = next }
+                return descriptor
+            }
+            close(old)
+        }
+    }
 
     /// Leaves a line, and returns at once.
     func write(_ line: [UInt8]) {
@@ -56,12 +75,13 @@ final class LogWriter: Sendable {
             }
             if octets.isEmpty { return }
             put(octets)
-            if lost > 0 { put(Array("lost \(lost) lines: they were not read fast enough\n".utf8)) }
+            if lost > 0 { put(Array(notice(lost).utf8)) }
         }
     }
 
     /// What the descriptor does not take is lost: there is nobody left to tell.
     private func put(_ octets: [UInt8]) {
+        let descriptor = descriptor.withLock { $0 }
         var rest = octets[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }

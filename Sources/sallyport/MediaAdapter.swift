@@ -5,6 +5,8 @@ import OutboundProxy
 /// Joins the two policy cores that don't know each other: what the proxy wants anchored, the media anchor anchors.
 final class MediaAdapter: MediaAnchoring {
     let anchor: MediaAnchor
+    /// The sessions that are closed and whose workers will still report on them.
+    private(set) var awaited: Set<UInt64> = []
 
     init(_ anchor: MediaAnchor) { self.anchor = anchor }
 
@@ -36,7 +38,10 @@ final class MediaAdapter: MediaAnchoring {
 
     func confirm(session: UInt64, fork: UInt32) { anchor.confirm(RelaySessionID(session), fork: fork) }
     func rollback(session: UInt64, exchange: UInt64) { anchor.rollback(RelaySessionID(session), exchange: exchange) }
-    func close(session: UInt64) { anchor.close(RelaySessionID(session)) }
+    func close(session: UInt64) { if anchor.close(RelaySessionID(session)) { awaited.insert(session) } }
+
+    /// The worker has reported.
+    func reported(session: UInt64) { awaited.remove(session) }
 }
 
 extension MediaFailure {

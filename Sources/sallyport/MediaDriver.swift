@@ -12,7 +12,8 @@ final class MediaDriver: Sendable {
         self.mailboxes = mailboxes
         threads = try mailboxes.enumerated().map { index, mailbox in
             try LoopThread.start(name: "media-\(index)") { loop in
-                try MediaWorker(index: index, loop: loop, mailbox: mailbox, report: report)
+                try MediaWorker(
+                    index: index, of: mailboxes.count, loop: loop, mailbox: mailbox, report: report)
             }
         }
     }
@@ -56,7 +57,8 @@ extension RelayCommand {
     var session: RelaySessionID {
         switch self {
         case .open(let stream, _, _, _), .fork(let stream, _, _, _), .expectChecks(let stream, _, _),
-            .prepare(let stream, _, _), .commit(let stream, _), .discard(let stream, _), .close(let stream):
+            .prepare(let stream, _, _), .commit(let stream, _), .discard(let stream, _), .describe(let stream, _, _),
+            .close(let stream):
             stream.session
         case .closeSession(let session), .watch(let session, _): session
         }

@@ -12,7 +12,7 @@ final class MediaWorker {
     private let index: Int
     private let loop: EventLoop
     private let report: @Sendable (RelayEvent) -> Void
-    private let core = RelayCore()
+    private let core: RelayCore
     private let batch = PacketBatch(capacity: 16, tailroom: SRTPContext.maximumOverhead)
     private let sender = RelaySender(capacity: 16)
     private var sockets: [Int32: MediaSocket] = [:]
@@ -25,9 +25,11 @@ final class MediaWorker {
     private var hasConsumed = false
 
     init(
-        index: Int, loop: EventLoop, mailbox: Mailbox<WorkerMessage>, report: @escaping @Sendable (RelayEvent) -> Void
+        index: Int, of count: Int, loop: EventLoop, mailbox: Mailbox<WorkerMessage>,
+        report: @escaping @Sendable (RelayEvent) -> Void
     ) throws {
         self.index = index
+        core = RelayCore(hasSiblings: count > 1)
         self.loop = loop
         self.report = report
         sender.onRefusal = { [unowned self] _, _ in current?.countUnsent() }

@@ -51,4 +51,6 @@ struct ShardSnapshot: Sendable {
     let bans: [Bans.Ban]
     /// The share of new requests that is refused at the moment.
     let pressure: Double
+    /// The media of calls that have ended, by configured trunk.
+    let mediaTotals: [String: MediaTotals]
 }

@@ -29,6 +29,7 @@ final class SignallingShard: TransportClient {
     private var receiver: Mailbox<ShardMessage>.Receiver?
     private var trunkSources: TrunkSources?
     private var failedCalls = FailedCalls()
+    private var endedCalls: EndedCalls
     private var refusalLog = RefusalLog()
     private var loadWatch: LoadWatch?
     /// Datagrams that their own shard was too far behind to take.
@@ -44,6 +45,7 @@ final class SignallingShard: TransportClient {
         self.loop = loop
         self.links = links
         self.logger = logger
+        endedCalls = EndedCalls(log: links.calls, trunks: settings.trunks.map(\.name))
         media = MediaAdapter(
             MediaAnchor(
                 settings: relay, binder: binder, firstSession: UInt64(index + 1),
@@ -85,6 +87,9 @@ final class SignallingShard: TransportClient {
             for mailbox in links.shards { mailbox.send(.directory(update)) }
         }
     }
+
+    /// What still waits for its media's counters is written without them.
+    deinit { endedCalls.flush(at: loop.now) }
 
     // MARK: In
 
@@ -139,7 +144,10 @@ final class SignallingShard: TransportClient {
             core.advertise(addresses)
             media.anchor.advertise(addresses)
         case .relay(.silent(let session)): core.mediaSilent(session: session.value, at: loop.now)
-        case .relay(.ended(let session, let reports)): log(session, reports)
+        case .relay(.ended(let session, let reports)):
+            log(session, reports)
+            endedCalls.add(reports, of: session.value, at: loop.now)
+            media.reported(session: session.value)
         case .snapshot(let reply): reply.send(snapshot)
         }
     }
@@ -190,6 +198,7 @@ final class SignallingShard: TransportClient {
     private func shrink() {
         media.anchor.shrink()
         failedCalls.shrink()
+        endedCalls.shrink()
         ProcessLimits.giveBackMemory()
     }
 
@@ -202,6 +211,7 @@ final class SignallingShard: TransportClient {
                 "call started", metadata: ["call-id": "\(call.callID)", "from": "\(call.from)", "to": "\(call.to)"])
         case .callEnded(let call):
             if call.answeredAt == nil { failedCalls.add(call) }
+            endedCalls.add(call, isReported: call.session.map(media.awaited.contains) ?? false, at: loop.now)
             logger.info(
                 "call ended",
                 metadata: [
@@ -229,7 +239,11 @@ final class SignallingShard: TransportClient {
     private func log(_ request: RefusedRequest) {
         guard refusalLog.admits(request.label) else { return }
         // A flood of one reason does not drive the others out of the list.
-        if request.isCall { failedCalls.add(CallSummary(refused: request, at: loop.now)) }
+        if request.isCall {
+            let call = CallSummary(refused: request, at: loop.now)
+            failedCalls.add(call)
+            endedCalls.add(call, isReported: false, at: loop.now)
+        }
         logger.notice(
             "refused",
             metadata: [
@@ -283,7 +297,7 @@ final class SignallingShard: TransportClient {
             connections: streams?.count ?? 0, connectionCounters: streams?.counters ?? ConnectionCounters(),
             acceptPauses: streams?.pauses ?? 0, socketDrops: overflowed + (datagrams?.drops ?? 0),
             failedCalls: failedCalls.list, refusals: core.refusals, failures: core.failures,
-            bans: core.bans(at: loop.now), pressure: core.pressure)
+            bans: core.bans(at: loop.now), pressure: core.pressure, mediaTotals: endedCalls.totals)
     }
 }
 
@@ -298,6 +312,8 @@ struct ShardLinks: Sendable {
     let tls: TLSContexts
     /// Hands commands to the workers that own their sessions.
     let media: @Sendable ([RelayCommand]) -> Void
+    /// Where calls that have ended are written down, if anywhere.
+    var calls: CallLog?
     /// Writes a registration seen down, for the next start.
     let record: @Sendable (DirectoryUpdate, Instant) -> Void
 

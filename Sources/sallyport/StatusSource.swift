@@ -97,6 +97,7 @@ final class StatusSource: AdminSource {
         status.certificateProblem = tls.problem
         for shard in overview.shards { add(shard, to: &status) }
         for report in overview.legs.values.joined() { add(report.counters, to: &status) }
+        status.media.totals = MediaTotalsSnapshot(overview.shards.flatMap(\.mediaTotals.values))
         status.take(ProcessUsage.now())
         return status
     }
@@ -153,16 +154,7 @@ final class StatusSource: AdminSource {
     private func add(_ counters: RelayCounters, to status: inout StatusSnapshot) {
         status.media.packets += counters.packets + counters.controlPackets
         status.media.bytes += counters.bytes
-        for (cause, count) in Self.drops(counters) { status.media.dropped[cause, default: 0] += count }
-    }
-
-    private static func drops(_ counters: RelayCounters) -> [(String, UInt64)] {
-        [
-            ("source", counters.droppedSource), ("malformed", counters.droppedMalformed),
-            ("no destination", counters.droppedNoDestination), ("send", counters.droppedSend),
-            ("authentication", counters.droppedAuthentication), ("protection", counters.droppedProtection),
-            ("check", counters.droppedChecks),
-        ].filter { $0.1 > 0 }
+        for (cause, count) in counters.drops { status.media.dropped[cause, default: 0] += count }
     }
 
     func calls(_ done: @escaping ([CallSnapshot]) -> Void) {
@@ -196,9 +188,14 @@ final class StatusSource: AdminSource {
         leg.bytes = report.counters.bytes
         leg.lost = report.counters.lost
         leg.outOfOrder = report.counters.outOfOrder
-        // The relay does not know the clock rate of each payload type; 8 kHz is right for telephony's narrow band.
-        leg.jitterMilliseconds = Double(report.counters.jitter) / 8
-        for (cause, count) in Self.drops(report.counters) { leg.dropped[cause] = count }
+        leg.jitterMilliseconds = report.quality.jitter
+        leg.security = report.security.rawValue
+        leg.codec = report.quality.codecName
+        leg.roundTripMilliseconds = report.quality.roundTrip
+        leg.score = report.quality.score
+        leg.remoteLoss = report.quality.remoteLoss
+        leg.remoteJitterMilliseconds = report.quality.remoteJitter
+        for (cause, count) in report.counters.drops { leg.dropped[cause] = count }
         return leg
     }
 
@@ -229,12 +226,16 @@ final class StatusSource: AdminSource {
             let usage = budget?.usage(at: loop.now) ?? []
             done(
                 first.trunks.map { trunk in
-                    TrunkSnapshot(
+                    var snapshot = TrunkSnapshot(
                         name: trunk.name, domain: trunk.domain, isLearned: !trunk.isConfigured,
                         addresses: trunk.addresses.map(\.description).sorted(), registrations: trunk.bindings,
                         calls: overview.shards.reduce(0) { $0 + $1.calls.count { $0.trunk == trunk.name } },
                         targets: overview.shards.flatMap(\.trunks).targets(of: trunk),
                         minutesToday: usage.first { $0.trunk == trunk.name }.map { Double($0.seconds) / 60 })
+                    if trunk.isConfigured {
+                        snapshot.media = MediaTotalsSnapshot(overview.shards.compactMap { $0.mediaTotals[trunk.name] })
+                    }
+                    return snapshot
                 })
         }
     }
@@ -298,5 +299,14 @@ extension TargetSnapshot.State {
         case .down: self = .down
         case .unknown: self = .unknown
         }
+    }
+}
+
+extension MediaTotalsSnapshot {
+    fileprivate init(_ totals: [MediaTotals]) {
+        self.init()
+        let all = totals.reduce(MediaTotals(), +)
+        (legs, scoreSum, jitterSum, packets, lost) = (all.legs, all.scores, all.jitter, all.packets, all.lost)
+        scores = zip(MediaTotals.bounds, all.histogram).map { Bucket(bound: $0, count: $1) }
     }
 }

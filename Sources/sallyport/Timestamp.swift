@@ -12,6 +12,12 @@ struct Timestamp {
         return Timestamp(secondsSince1970: Int64(time.tv_sec), milliseconds: time.tv_nsec / 1_000_000)
     }
 
+    /// The moment that was so long ago.
+    func before(_ ago: Duration) -> Timestamp {
+        let all = secondsSince1970 * 1_000 + Int64(milliseconds) - Int64((ago.seconds * 1_000).rounded())
+        return Timestamp(secondsSince1970: all / 1_000, milliseconds: Int(all % 1_000))
+    }
+
     /// Appends `2026-11-21T12:00:00.123Z`.
     func write(into out: inout [UInt8]) {
         let secondOfDay = Int(secondsSince1970 % 86400)

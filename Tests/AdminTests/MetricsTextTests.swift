@@ -6,19 +6,22 @@ struct MetricsTextTests {
     /// Reads the exposition format; nil for a line that is not of it.
     private func samples(of text: String) -> [(name: String, labels: String, value: Double)]? {
         var samples: [(name: String, labels: String, value: Double)] = []
-        var types: Set<String> = []
+        var types: [String: String] = [:]
         for line in text.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
             if line.starts(with: "# ") {
                 guard let match = line.wholeMatch(of: /# (HELP|TYPE) ([a-z_]+) (.+)/) else { return nil }
                 if match.1 == "TYPE" {
-                    guard ["counter", "gauge"].contains(match.3), types.insert(String(match.2)).inserted else {
+                    guard ["counter", "gauge", "histogram"].contains(match.3), types[String(match.2)] == nil else {
                         return nil
                     }
+                    types[String(match.2)] = String(match.3)
                 }
                 continue
             }
             let pattern = /([a-z_]+)(\{(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)+\})? ([-+0-9.eE]+|NaN|[-+]Inf)/
-            guard let match = line.wholeMatch(of: pattern), types.contains(String(match.1)) else { return nil }
+            guard let match = line.wholeMatch(of: pattern) else { return nil }
+            let family = match.1.replacing(/_(bucket|sum|count)$/, with: "")
+            guard types[String(match.1)] != nil || types[String(family)] == "histogram" else { return nil }
             samples.append((String(match.1), String(match.2 ?? ""), Double(match.3) ?? .nan))
         }
         return text.hasSuffix("\n") ? samples : nil

@@ -31,7 +31,7 @@ struct ConfigurationErrorTests {
                 "edge.yaml:3:3: unknown key 'adresses'; did you mean 'addresses'?"),
             .after("media: {port: 10000-20000}", "edge.yaml:3:9: unknown key 'port'; did you mean 'ports'?"),
             .after(
-                "log: {colour: yes}", "edge.yaml:3:7: unknown key 'colour'; known here: level, format"),
+                "log: {colour: yes}", "edge.yaml:3:7: unknown key 'colour'; known here: level, format, calls"),
             .after("state: /a\nstate: /b", "edge.yaml:4:1: key 'state' is given twice"),
             .after("log: {level: info, level: debug}", "edge.yaml:3:20: key 'level' is given twice"),
             .after(
@@ -54,8 +54,8 @@ struct ConfigurationErrorTests {
             Mistake.after("capture: {}", "edge.yaml:3:1: 'capture' is not built yet"),
             .after("state: redis://host:6379", "edge.yaml:3:8: 'state': 'redis://' is not built yet"),
             .after(
-                "media: {direct_media: yes}",
-                "edge.yaml:3:23: 'media.direct_media': 'direct_media: yes' is not built yet"),
+                "media: {direct_media: maybe}",
+                "edge.yaml:3:23: 'media.direct_media': expected yes or no, not 'maybe'"),
             Mistake(
                 "inside: 10.0.0.1\noutside: 192.0.2.1\nlimits: {connections: 5, connections_per_source: none}",
                 "edge.yaml:3:23: 'limits.connections': expected a number from 8 to 1000000, not '5'\n"

@@ -67,13 +67,13 @@ struct ConfigurationYAMLTests {
               - {name: d, domain: d.example, hide: on, hide_call_id: yes, from_domain: D.example, identity: remove}
               - {name: b, domain: 192.0.2.7, user: "1000", transport: udp, contact: parameter, hide: no,
                  hide_call_id: no, identity: keep, redirects: pass, srtp: required, keying: DTLS, overload_control: no}
-            media: {ports: 30000-30101, timeout: 90s, workers: 3, allow: [127.0.0.0/8], direct_media: no}
+            media: {ports: 30000-30101, timeout: 90s, workers: 3, allow: [127.0.0.0/8], direct_media: yes}
             remote_phones: {enabled: yes, domains: [Phones.example, 203.0.113.1], inside: 10.0.0.9, contact: parameter, srtp: no, keying: dtls}
             limits: {calls: 250, call_duration: 2h, per_source: none, connections: 50, connections_per_source: 3}
             dscp: {sip: AF31, rtp: 40}
             state: /tmp/state
             admin: {listen: "[::1]:9000"}
-            log: {level: debug, format: json}
+            log: {level: debug, format: json, calls: calls.json}
             """)
         #expect(configuration.inside.networks.map(\.description) == ["10.0.0.0/8"])
         #expect(

@@ -15,6 +15,8 @@ final class MediaEnd {
     private var receiver: SRTPContext?
     private var peerKeys: KeyingMaterial?
     private var number: UInt16 = 0
+    /// Its DTLS-SRTP, where that is how it gets its keys.
+    private var handshake: MediaHandshake?
     private static let mark: UInt8 = 7
 
     /// On an even port and the odd one above it.
@@ -39,9 +41,18 @@ final class MediaEnd {
         sender = try SRTPContext(keys, .sending)
     }
 
+    /// From now on it does DTLS-SRTP and nothing else.
+    func secure(beginning: Bool) throws { handshake = try MediaHandshake(prefersToBegin: beginning) }
+
+    /// Gets its keys, where they come by a handshake.
+    func shakeHands() throws { try handshake?.shake(on: rtp, with: try #require(remote)) }
+
     /// Reads where to send to, and what the peer sends with.
     func take(_ message: WireMessage) throws {
         remote = message.audioAddress
+        if let handshake {
+            return try handshake.take(try #require(try SessionDescription(Array(message.body.utf8)).media.first))
+        }
         guard keys != nil else { return }
         let media = try #require(try SessionDescription(Array(message.body.utf8)).media.first)
         #expect(media.profile?.isSecure == true, "\(message)")
@@ -51,7 +62,9 @@ final class MediaEnd {
         receiver = try SRTPContext(line.keys, .receiving)
     }
 
-    private var profile: String { keys == nil ? "RTP/AVP" : "RTP/SAVP" }
+    private var profile: String {
+        handshake == nil ? keys == nil ? "RTP/AVP" : "RTP/SAVP" : "UDP/TLS/RTP/SAVP"
+    }
 
     private var cryptoLine: String {
         keys.map { "a=crypto:1 \($0.suite.name) inline:\(Data($0.key + $0.salt).base64EncodedString())\n" } ?? ""
@@ -70,7 +83,7 @@ final class MediaEnd {
             a=rtpmap:0 PCMU/8000
             a=\(direction)
 
-            """ + cryptoLine
+            """ + cryptoLine + (handshake?.lines ?? "")
     }
 
     /// A packet like no other, 20 ms of G.711.
@@ -82,20 +95,24 @@ final class MediaEnd {
     }
 
     func send(_ packet: [UInt8]) throws {
-        guard let sender else { return rtp.send(packet, to: try #require(remote)) }
+        let remote = try #require(remote)
+        guard let sender = handshake?.sender ?? sender else { return rtp.send(packet, to: remote) }
         var slot = packet + [UInt8](repeating: 0, count: SRTPContext.maximumOverhead)
         var span = slot.mutableSpan
         let length = try sender.protect(&span, length: packet.count)
-        rtp.send(Array(slot[..<length]), to: try #require(remote))
+        rtp.send(Array(slot[..<length]), to: remote)
     }
 
     /// The next packet, decrypted where it has to be; nil if none comes, or none that is authentic.
     func receive(within milliseconds: Int32) throws -> (packet: [UInt8], source: SocketAddress?)? {
         guard let arrived = rtp.receive(within: milliseconds) else { return nil }
-        guard keys != nil else { return arrived }
+        if let remote, let handshake, try handshake.receive(arrived.packet, on: rtp, from: remote) {
+            return try receive(within: milliseconds)
+        }
+        guard keys != nil || handshake != nil else { return arrived }
         var slot = arrived.packet
         var span = slot.mutableSpan
-        let length = try #require(receiver).unprotect(&span, length: arrived.packet.count)
+        let length = try #require(handshake?.receiver ?? receiver).unprotect(&span, length: arrived.packet.count)
         return (Array(slot[..<length]), arrived.source)
     }
 

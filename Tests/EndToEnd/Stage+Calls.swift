@@ -49,7 +49,6 @@ extension Stage {
             Contact: <sip:5551234@\(itsp.address)\(itsp.parameter)>
             """, body: ends.itsp.description(), to: destination ?? outside)
         let (invite, answer) = try ring(from: itsp, to: pbx, ends.pbx)
-        try ends.pbx.take(invite)
         try ends.itsp.take(answer)
         var caller = DialogEnd(caller: itsp, answer)
         try caller.send("ACK")
@@ -75,7 +74,6 @@ extension Stage {
             Contact: <sip:account1@\(pbx.address)\(pbx.parameter);x=1>
             """, body: ends.pbx.description(), to: inside)
         let (invite, answer) = try ring(from: pbx, to: itsp, ends.itsp)
-        try ends.itsp.take(invite)
         try ends.pbx.take(answer)
         var caller = DialogEnd(caller: pbx, answer)
         try caller.send("ACK")
@@ -94,6 +92,7 @@ extension Stage {
         let contact = "Contact: <sip:\(tag)@\(callee.address)\(callee.parameter)>"
         try callee.answer("180 Ringing", to: invite, tag: tag, contact)
         _ = try caller.expect("180 INVITE")
+        try media.take(invite)
         try callee.answer("200 OK", to: invite, tag: tag, contact, body: media.description())
         return (invite, try caller.expect("200 INVITE"))
     }
@@ -124,6 +123,7 @@ final class LiveCall {
 
     /// Sends packets both ways and expects each, byte for byte, from the address that SDP named.
     func talk(packets: Int = 10, _ place: SourceLocation = #_sourceLocation) throws {
+        for end in [pbxMedia, itspMedia] { try end.shakeHands() }
         for _ in 0..<packets {
             for (from, to) in [(pbxMedia, itspMedia), (itspMedia, pbxMedia)] {
                 let packet = from.packet()

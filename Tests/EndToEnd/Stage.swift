@@ -38,7 +38,7 @@ final class Stage {
     /// `extra`: more of the configuration, where PBX stands for that one's URI, and ITSP for that one's address.
     init(
         _ arrangement: Arrangement = .twoAddresses, pbxOver: TransportProtocol = .udp,
-        itspOver: TransportProtocol = .udp, media: String = "", tls: String = "", extra: String = "",
+        itspOver: TransportProtocol = .udp, media: String = "", tls: String = "", log: String = "", extra: String = "",
         hasCertificate: Bool = true
     ) throws {
         let network = 0x7f00_0000 | UInt32.random(in: 1...0xfffe) << 8
@@ -77,7 +77,7 @@ final class Stage {
             media: {ports: \(ports.lowerBound)-\(ports.upperBound)\(media)}
             state: \(directory)/state
             admin: {listen: "\(admin)"}
-            log: {level: debug}
+            log: {level: debug\(log)}
             \(certificates == nil || !hasCertificate ? "" : "tls: {certificate: edge.pem, key: edge.key, ca: ca.pem\(tls)}")
             \(extra.replacingOccurrences(of: "PBX", with: "sip:\(pbx.address)\(pbx.parameter)")
                 .replacingOccurrences(of: "ITSP", with: "\(itsp.address.ip)"))

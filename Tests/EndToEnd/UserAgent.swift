@@ -18,6 +18,10 @@ final class UserAgent {
     var hidden: [IPAddress] = []
     /// Whether its media is SRTP.
     var isSecure = false
+    /// How it gets the keys for it.
+    var handshakes = Handshakes.none
+
+    enum Handshakes: Sendable { case none, begins, waits }
 
     var address: SocketAddress { peer.address }
 
@@ -42,7 +46,10 @@ final class UserAgent {
     /// A new end for audio beside it.
     func media() throws -> MediaEnd {
         let media = try host?.run { [address] in try MediaEnd(on: address.ip) } ?? MediaEnd(on: address.ip)
-        if isSecure { try media.secure() }
+        switch handshakes {
+        case .none: if isSecure { try media.secure() }
+        case .begins, .waits: try media.secure(beginning: handshakes == .begins)
+        }
         return media
     }
 

@@ -117,7 +117,7 @@ final class AnchorScenario {
     /// Does what the anchor and the core have decided.
     func drain() {
         for command in anchor.takeCommands() {
-            log.append(describe(command))
+            if let words = describe(command) { log.append(words) }
             if case .prepare(_, let leg, let remote) = command { remotes[leg] = remote }
             core.handle(command, at: .zero)
         }
@@ -139,7 +139,8 @@ final class AnchorScenario {
         return log
     }
 
-    private func describe(_ command: RelayCommand) -> String {
+    /// nil for what changes no packet's way.
+    private func describe(_ command: RelayCommand) -> String? {
         switch command {
         case .open(let stream, let caller, let callee, let isOpaque):
             "open \(stream.index): \(caller.rtp.local) \(callee.rtp.local)\(isOpaque ? " opaque" : "")"
@@ -150,6 +151,7 @@ final class AnchorScenario {
             "prepare \(stream.index) \(leg) \(remote.rtp.map(\.description) ?? "nothing") for \(remote.generation)"
         case .commit(let stream, let generation): "commit \(stream.index) to \(generation)"
         case .discard(let stream, let generation): "discard \(stream.index) \(generation)"
+        case .describe: nil
         case .close(let stream): "close \(stream.index)"
         case .closeSession(let session): "close session \(session.value)"
         case .watch(_, let silence): "watch \(silence.map { "\($0.components.seconds)" } ?? "nothing")"

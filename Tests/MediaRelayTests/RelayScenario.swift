@@ -5,7 +5,7 @@ import NetworkTypes
 ///
 /// Stream `n` has its caller leg on 10.0.0.1 and its callee leg on 203.0.113.1, ports 10000 + 10n and up.
 final class RelayScenario {
-    let core = RelayCore()
+    let core: RelayCore
     private(set) var now = Instant(nanoseconds: 1_000_000_000)
     /// The channels that the core wants read, by descriptor.
     private(set) var channels: [Int32: MediaChannel] = [:]
@@ -14,6 +14,8 @@ final class RelayScenario {
     /// Datagrams of the relay's own.
     var sent: [(datagram: [UInt8], to: String, descriptor: Int32)] = []
     private var nextDescriptor: Int32 = 3
+
+    init(hasSiblings: Bool = false) { core = RelayCore(hasSiblings: hasSiblings) }
 
     func advance(_ duration: Duration) {
         now += duration

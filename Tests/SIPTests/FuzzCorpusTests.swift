@@ -15,8 +15,8 @@ import Testing
         .map { [UInt8](try Data(contentsOf: $0)) }
     }
 
-    @Test(arguments: ["message", "stream", "uri", "sdp", "proxy"]) func `past finds are handled`(target: String) throws
-    {
+    @Test(arguments: ["message", "stream", "uri", "sdp", "proxy", "relay", "srtp", "crypto", "tls", "dtls"])
+    func `past finds are handled`(target: String) throws {
         let inputs = try Self.inputs(of: target)
         #expect(!inputs.isEmpty)
         for input in inputs { Self.run(target, input) }
@@ -39,6 +39,11 @@ import Testing
         case "stream": StreamCheck.run(input)
         case "uri": FieldCheck.run(input)
         case "sdp": SessionCheck.run(input)
+        case "relay": RelayCheck.run(input)
+        case "srtp": SecurePacketCheck.run(input)
+        case "crypto": CryptoLineCheck.run(input)
+        case "tls": HandshakeCheck.run(input)
+        case "dtls": KeyingCheck.run(input)
         default: ProxyCheck.run(input)
         }
     }

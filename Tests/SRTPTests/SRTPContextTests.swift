@@ -159,16 +159,60 @@ struct SRTPContextTests {
         #expect(slot == before)
     }
 
-    @Test("sources are bounded: further ones are refused, known ones go on")
+    @Test("the sources of a receiver are bounded: further ones are refused, known ones go on")
     func bound() throws {
         let (sender, receiver) = try pair()
         for ssrc in 0..<UInt32(SRTPContext.maximumStreams) {
             #expect(receiver.refusal(of: try sender.protect(rtp(1, ssrc: ssrc))) == nil)
         }
-        #expect(sender.refusal(of: rtp(1, ssrc: 9_999)) == .tooManyStreams)
         let more = try pair().sender.protect(rtp(1, ssrc: 9_999))
         #expect(receiver.refusal(of: more) == .tooManyStreams)
         #expect(receiver.refusal(of: try sender.protect(rtp(2, ssrc: 5))) == nil)
+    }
+
+    @Test("a sender never goes silent: one source too many goes on where the one that was silent for longest was")
+    func succession() throws {
+        for backEnd in BackEnd.allCases {
+            let (sender, receiver) = try pair(backEnd: backEnd)
+            var seen: Set<[UInt8]> = []
+            func send(_ number: Int, _ source: UInt32) throws -> [UInt8] {
+                let packet = try sender.protect(rtp(number, ssrc: source, fill: 0))
+                #expect(seen.insert(Array(packet[12..<172])).inserted)
+                return try receiver.unprotect(packet)
+            }
+            // Three times round more sources than there is room for, each with numbers of its own.
+            for round in 0..<3 {
+                for source in 0..<UInt32(300) {
+                    for packet in 0..<3 {
+                        let arrived = try send(round * 10 + Int(source) * 211 + packet, source)
+                        #expect(arrived[12...] == rtp(0, fill: 0)[12...])
+                    }
+                }
+            }
+            #expect(sender.streamCount == SRTPContext.maximumStreams)
+            #expect(receiver.streamCount == SRTPContext.maximumStreams)
+        }
+    }
+
+    @Test("what a receiver says about a source that leaves as another one can be told to the right one")
+    func alteration() throws {
+        let (sender, receiver) = try pair()
+        for source in 0..<UInt32(SRTPContext.maximumStreams) {
+            _ = try receiver.unprotect(try sender.protect(rtp(65_535, ssrc: source)))
+        }
+        #expect(!sender.isAltering && sender.alteration(of: 1) == nil)
+        _ = try sender.protect(rtp(65_536, ssrc: 0))
+        let packet = try receiver.unprotect(try sender.protect(rtp(500, ssrc: 9_999)))
+        // Source 1 was silent for longest.
+        #expect(Array(packet[8..<12]) == octets(1) && Array(packet[2..<4]) == [0, 0])
+        let alteration = try #require(sender.alteration(of: 1))
+        #expect(alteration.source == 9_999)
+        #expect(alteration.since == 65_536 && alteration.offset == 65_536 - 500)
+        #expect(sender.alteration(of: 9_999) == nil && sender.alteration(of: 0) == nil)
+        // Its RTCP leaves under the same name, in each packet of a compound one.
+        let bye = [0x81, 203, 0, 1] + octets(9_999)
+        let control = try receiver.unprotect(try sender.protect(rtcp(ssrc: 9_999) + bye, .control), .control)
+        #expect(control == rtcp(ssrc: 1) + [0x81, 203, 0, 1] + octets(1))
     }
 
     @Test("a source that restarts goes on with the next numbers, and no index is used twice")

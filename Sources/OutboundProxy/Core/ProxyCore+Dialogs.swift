@@ -47,6 +47,7 @@ extension ProxyCore {
             trunk: request.forwarding.trunk, now: arrival.now, deadline: arrival.now + settings.callDuration)
         call.phone = request.forwarding.phone
         call.isEmergency = request.forwarding.isEmergency
+        call.hasCredentials = message.header(.proxyAuthorization) != nil || message.header(.authorization) != nil
         if let server = request.server { swap(&call.place, &server.place) }
         if let toTag = message.toTag { _ = call.fork(bytes[toTag]) }
         calls.add(call)
@@ -73,6 +74,7 @@ extension ProxyCore {
         defer { noteSessionTimer(response, of: server, at: now) }
         guard server.serial != call.serial else {
             let fork = call.fork(response.bytes[toTag])
+            if (180...189).contains(response.status), call.rangAt == nil { call.rangAt = now }
             if response.status >= 200, call.state == .early {
                 confirm(call, fork: fork, by: response, from: flow, at: now)
             }
@@ -107,8 +109,9 @@ extension ProxyCore {
     }
 
     /// The call is over: its media goes, and the books are closed.
-    func end(_ call: Call, _ verdict: String, at now: Instant) {
+    func end(_ call: Call, _ verdict: String, by ender: CallSummary.Ender, status: Int? = nil, at now: Instant) {
         guard call.state != .ended else { return }
+        call.ending = (ender, now, status)
         if let peer = call.countedPeer { forgetPeer(peer) } else { counters.callsFailed += 1 }
         giveBack(&call.place, at: now)
         call.state = .ended

@@ -29,7 +29,7 @@ extension ProxyCore {
                 respond(server, 503, "Next Hop Unreachable", extra: Self.retryLater, at: now)
             }
             if server.method == .bye, let call, call.state == .confirmed {
-                end(call, "BYE could not be delivered", at: now)
+                end(call, "BYE could not be delivered", by: server.ingress.ender, at: now)
             }
         // 408 for INVITE, silence for the rest (RFC 4320 §4.2).
         case .timeout where server.method == .invite: respond(server, 408, "Request Timeout", at: now)

@@ -80,7 +80,7 @@ extension ProxyCore {
         counters.callsEndedByUs += 1
         sendBYE(to: call.origin, of: call, reason, at: now)
         sendBYE(to: call.destination, of: call, reason, at: now)
-        end(call, "ended by us: \(reason)", at: now)
+        end(call, "ended by us: \(reason)", by: .proxy, at: now)
     }
 
     /// A BYE in the name of the other party (CSeq one above its highest).

@@ -154,7 +154,10 @@ extension ProxyCore {
         if !server.challenges.isEmpty { addChallenges(of: server, to: response, &edits) }
         let bytes = edits.applied(to: response.bytes)
         deliver(bytes, status: response.status, of: server, at: now)
-        if response.status >= 300 { failed(server, status: response.status, reason: reason(of: response), at: now) }
+        if response.status >= 300 {
+            failed(
+                server, status: response.status, reason: reason(of: response), by: server.egress.ender, at: now)
+        }
         if let failure, let call = server.call, response.status >= 200 {
             hangUp(call, "the answer's media was refused: \(failure.reason)", at: now)
         }
@@ -190,7 +193,8 @@ extension ProxyCore {
         if server.method == .bye, let call = server.call, call.state == .confirmed,
             status < 300 || status == 481
         {
-            end(call, server.ingress == .inside ? "hung up from inside" : "hung up from outside", at: now)
+            let verdict = server.ingress == .inside ? "hung up from inside" : "hung up from outside"
+            end(call, verdict, by: server.ingress.ender, at: now)
         }
         // What came to nothing has its offer to take back first.
         if status < 300, server.method != .invite { server.call = nil }
@@ -221,21 +225,30 @@ extension ProxyCore {
             refused(request, on: server.flow, status, reason, trunk: server.trunk, isTold: isTold)
         }
         deliver(bytes, status: status, of: server, at: now)
-        if status >= 300 { failed(server, status: status, reason: reason, at: now) }
+        if status >= 300 { failed(server, status: status, reason: reason, by: .proxy, at: now) }
     }
 
     /// The request came to nothing: so did its offer, and an INVITE that began a call ends it.
-    func failed(_ server: ServerTransaction, status: Int, reason: String, at now: Instant) {
+    func failed(
+        _ server: ServerTransaction, status: Int, reason: String, by ender: CallSummary.Ender, at now: Instant
+    ) {
         guard let call = server.call else { return }
         if server.serial == call.serial, call.state == .early {
             failures.add(StatusName.text(status))
             giveBack(&call.place, isChallenged: status == 401 || status == 407, at: now)
-            end(call, "\(status) \(reason)", at: now)
+            // Who has changed his mind was the one to end it, whatever came back.
+            let ender = server.isCancelled ? server.ingress.ender : ender
+            end(call, "\(status) \(reason)", by: ender, status: status, at: now)
         } else if call.state != .ended, server.offer != .none, let session = call.session {
             media.rollback(session: session, exchange: server.serial)
         }
         server.call = nil
     }
+}
+
+extension Side {
+    /// The party on that side, as who ended a call.
+    var ender: CallSummary.Ender { self == .inside ? .inside : .outside }
 }
 
 extension Message {

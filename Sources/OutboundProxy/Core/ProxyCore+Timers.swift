@@ -83,13 +83,14 @@ extension ProxyCore {
         guard !server.isFinal else { return }
         let call = server.call
         server.giveUp(at: now)
-        failed(server, status: 408, reason: "Request Timeout", at: now)
+        failed(server, status: 408, reason: "Request Timeout", by: .proxy, at: now)
         server.best = nil
         server.request = nil
         server.otherOffer = nil
         schedule(server)
         // Whoever sent the BYE is gone for good, and so is the call (RFC 3261 §15.1.1).
-        if server.method == .bye, let call, call.state == .confirmed { end(call, "BYE was not answered", at: now) }
+        guard server.method == .bye, let call, call.state == .confirmed else { return }
+        end(call, "BYE was not answered", by: server.ingress.ender, at: now)
     }
 
     /// The transport can't reach the next hop: 503 (§16.9).

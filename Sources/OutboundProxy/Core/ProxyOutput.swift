@@ -52,6 +52,21 @@ public struct CallSummary: Hashable, Sendable {
     public var session: UInt64?
     /// How it ended.
     public var verdict: String
+    /// Who ended it.
+    public enum Ender: String, Hashable, Sendable { case inside, outside, proxy }
+
+    public var ender: Ender?
+    /// The status of the response that refused it.
+    public var status: Int?
+    public var rangAt: Instant?
+    public var endedAt: Instant?
+    /// The Call-ID that the outside knows, where that is another one.
+    public var outsideCallID: String?
+    /// Where the SIP of both sides comes from, or went to.
+    public var insidePeer: SocketAddress?
+    public var outsidePeer: SocketAddress?
+    /// Whether its caller had shown credentials: without, a 401 or 407 is no end but a question.
+    public var hasCredentials = false
 
     public init(
         callID: String, from: String, to: String, trunk: String, origin: Side, state: State, startedAt: Instant,

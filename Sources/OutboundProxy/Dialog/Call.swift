@@ -76,6 +76,10 @@ final class Call {
     /// The BYEs of ours that are not answered yet.
     var openBYEs = 0
     var verdict = ""
+    /// Who ended it, when, and with what status, if any.
+    var ending: (by: CallSummary.Ender, at: Instant, status: Int?)?
+    var rangAt: Instant?
+    var hasCredentials = false
     /// Its place in the budgets, where there are any (see ``CallBudget``).
     var place: CallPlace?
     /// Somebody calls for help.
@@ -144,10 +148,19 @@ final class Call {
     }
 
     var summary: CallSummary {
-        CallSummary(
+        var summary = CallSummary(
             callID: String(decoding: callID, as: UTF8.self), from: String(decoding: caller.identity, as: UTF8.self),
             to: String(decoding: callee.identity, as: UTF8.self), trunk: trunk, origin: origin,
             state: state == .early ? .early : state == .confirmed ? .answered : .ended, startedAt: startedAt,
             answeredAt: answeredAt, session: session, verdict: verdict)
+        summary.ender = ending?.by
+        summary.endedAt = ending?.at
+        summary.status = ending?.status
+        summary.rangAt = rangAt
+        summary.outsideCallID = outsideCallID.map { String(decoding: $0, as: UTF8.self) }
+        summary.insidePeer = self[.inside].flow.peer
+        summary.outsidePeer = self[.outside].flow.peer
+        summary.hasCredentials = hasCredentials
+        return summary
     }
 }

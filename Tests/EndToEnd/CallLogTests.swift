@@ -1,0 +1,137 @@
+import Admin
+import Foundation
+import NetworkTypes
+import Testing
+
+@Suite("The executable: call records")
+struct CallLogTests {
+    private struct Record: Decodable {
+        struct Leg: Decodable {
+            let side: String
+            let security: String
+            let codec: String?
+            let local: String
+            let remote: String?
+            let packets: Int
+            let lost: Int
+            let mos: Double?
+            let rtt_ms: Double?
+            let remote_lost: Int?
+            let dropped: [String: Int]?
+        }
+
+        let call_id: String
+        let outside_call_id: String?
+        let direction: String
+        let from_user: String?
+        let to_user: String?
+        let start: String
+        let ring: String?
+        let answer: String?
+        let end: String
+        let duration: Double?
+        let status: Int?
+        let reason: String
+        let ended_by: String
+        let inside: String?
+        let outside: String?
+        let legs: [Leg]
+    }
+
+    private func records(_ path: String, count: Int) throws -> [Record] {
+        for _ in 0..<300 {
+            let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+            let lines = text.split(separator: "\n")
+            if lines.count >= count, text.hasSuffix("\n") || text.isEmpty {
+                return try lines.map { try JSONDecoder().decode(Record.self, from: Data($0.utf8)) }
+            }
+            usleep(10_000)
+        }
+        Issue.record("not \(count) records in \(path)")
+        return []
+    }
+
+    /// A report about the source of a peer's packets.
+    private func report(on packet: [UInt8], lost: UInt8, last: [UInt8]) -> [UInt8] {
+        [0x81, 201, 0, 7, 0, 0, 0, 9] + packet[8..<12] + [0x20, 0, 0, lost, 0, 0, 0, 9, 0, 0, 0, 0] + last + [
+            0, 0, 0, 0,
+        ]
+    }
+
+    @Test("A call's record says who, when and why, and how its media did on both legs")
+    func answered() throws {
+        let stage = try Stage(log: ", calls: calls.json")
+        try stage.start()
+        let call = try stage.outboundCall(callID: "record-1@\(stage.pbx.address.ip)")
+        try call.talk(packets: 20)
+        let packet = call.pbxMedia.packet()
+        // A sender report of the PBX, and a receiver report of the ITSP about it.
+        let remote = try #require(call.pbxMedia.remote)
+        let time: [UInt8] = [1, 2, 3, 4]
+        let sender = [0x80, 200, 0, 6] + packet[8..<12] + [0, 0] + time + [0, 0] + [UInt8](repeating: 0, count: 12)
+        call.pbxMedia.rtcp.send(sender, to: SocketAddress(remote.ip, remote.port + 1))
+        #expect(call.itspMedia.rtcp.receive()?.packet == sender)
+        let outside = try #require(call.itspMedia.remote)
+        let back = report(on: packet, lost: 3, last: time)
+        call.itspMedia.rtcp.send(back, to: SocketAddress(outside.ip, outside.port + 1))
+        #expect(call.pbxMedia.rtcp.receive()?.packet == back)
+        let live = try #require(try stage.calls().first)
+        let leg = try #require(live.legs.first { $0.side == "outside" })
+        #expect(leg.codec == "PCMU" && leg.roundTripMilliseconds != nil && leg.remoteLoss == 0.125)
+        #expect(try stage.page("calls").contains("MOS 4."))
+        try call.hangUp(by: .itsp)
+        let record = try #require(try records(stage.directory + "/calls.json", count: 1).first)
+        #expect(record.call_id == "record-1@\(stage.pbx.address.ip)" && record.outside_call_id != nil)
+        #expect(record.direction == "outbound" && record.ended_by == "outside" && record.status == nil)
+        #expect(record.from_user == "account1" && record.to_user == "18005551212")
+        #expect(record.reason == "hung up from outside" && (record.duration ?? -1) >= 0)
+        #expect(record.ring != nil && record.answer != nil && record.start <= record.end)
+        #expect(record.inside == "\(stage.pbx.address)" && record.outside == "\(stage.itsp.address)")
+        for (side, media) in [("inside", call.pbxMedia), ("outside", call.itspMedia)] {
+            let leg = try #require(record.legs.first { $0.side == side })
+            #expect(leg.security == "rtp" && leg.codec == "PCMU" && leg.packets == 20 && leg.lost == 0)
+            #expect(leg.local == "\(try #require(media.remote))" && leg.remote == "\(media.rtp.address)")
+            #expect((leg.mos ?? 0) > 4.2 && leg.dropped == nil)
+            #expect((leg.rtt_ms != nil) == (side == "outside") && leg.remote_lost == (side == "outside" ? 3 : nil))
+        }
+        let metrics = try stage.page("metrics")
+        #expect(metrics.contains("sallyport_media_mos_bucket{le=\"4.5\"} 1\n"))
+        #expect(metrics.contains("sallyport_media_mos_count 1\n"))
+        try stage.expectIdle()
+    }
+
+    @Test("Calls that fail have a record, too; SIGHUP goes on in a new file")
+    func failed() throws {
+        let stage = try Stage(log: ", calls: calls.json")
+        let process = try stage.start()
+        let path = stage.directory + "/calls.json"
+        for (number, status) in ["486 Busy Here", "404 Not Found"].enumerated() {
+            stage.pbx.send(
+                """
+                INVITE sip:1@\(stage.itsp.address) SIP/2.0
+                Via: \(stage.pbx.via())
+                Max-Forwards: 70
+                Route: <sip:\(stage.inside);lr>
+                From: <sip:account1@\(stage.itsp.address)>;tag=pbx
+                To: <sip:1@\(stage.itsp.address)>
+                Call-ID: failed-\(number)
+                CSeq: 1 INVITE
+                Contact: <sip:account1@\(stage.pbx.address)>
+                """, body: try stage.pbx.media().description(), to: stage.inside)
+            let invite = try stage.itsp.expect("INVITE")
+            try stage.itsp.answer(status, to: invite, tag: "no")
+            _ = try stage.itsp.expect("ACK")
+            _ = try stage.pbx.expect("\(status.prefix(3)) INVITE")
+            let record = try #require(try records(path, count: 1).first)
+            #expect(record.call_id == "failed-\(number)" && record.status == Int(status.prefix(3)))
+            #expect(record.reason == status && record.ended_by == "outside" && record.duration == nil)
+            #expect(record.legs.allSatisfy { $0.packets == 0 && $0.mos == nil })
+            if number == 0 {
+                try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
+                process.signal(SIGHUP)
+                for _ in 0..<300 where !FileManager.default.fileExists(atPath: path) { usleep(10_000) }
+            }
+        }
+        #expect(try records(path + ".1", count: 1).count == 1)
+    }
+}
