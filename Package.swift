@@ -38,14 +38,16 @@ let package = Package(
         .target(name: "SDP", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "RTP", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "DNS", dependencies: ["NetworkTypes"], swiftSettings: pure),
+        .target(name: "STUN", dependencies: ["NetworkTypes"], swiftSettings: pure),
         .target(name: "SRTP", dependencies: ["NetworkTypes", "COpenSSL", "CSRTP"], swiftSettings: strict),
         .target(name: "TLS", dependencies: ["COpenSSL", "NetworkTypes"], swiftSettings: strict),
         .target(name: "DTLS", dependencies: ["COpenSSL", "NetworkTypes"], swiftSettings: strict),
 
         // Policy: decisions without I/O.
-        .target(name: "OutboundProxy", dependencies: ["NetworkTypes", "SIP"], swiftSettings: pure),
+        .target(name: "OutboundProxy", dependencies: ["NetworkTypes", "SIP", "STUN"], swiftSettings: pure),
         .target(
-            name: "MediaRelay", dependencies: ["DTLS", "NetworkTypes", "SDP", "RTP", "SRTP"], swiftSettings: pure),
+            name: "MediaRelay", dependencies: ["DTLS", "NetworkTypes", "SDP", "RTP", "SRTP", "STUN"],
+            swiftSettings: pure),
 
         // The outside world.
         .target(name: "Reactor", dependencies: ["CEvent", "CShims", "NetworkTypes"], swiftSettings: strict),
@@ -111,6 +113,8 @@ let package = Package(
             name: "SIPTests", dependencies: ["FuzzChecks", "SIP", "NetworkTypes", "TestSupport"],
             swiftSettings: strict),
         .testTarget(name: "SDPTests", dependencies: ["SDP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "STUNTests", dependencies: ["NetworkTypes", "SRTP", "STUN", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "RTPTests", dependencies: ["RTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "SRTPTests", dependencies: ["SRTP", "NetworkTypes", "TestSupport"], swiftSettings: strict),
@@ -123,7 +127,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "MediaRelayTests",
-            dependencies: ["CAllocationCounter", "MediaRelay", "SDP", "RTP", "SRTP", "NetworkTypes", "TestSupport"],
+            dependencies: [
+                "CAllocationCounter", "MediaRelay", "SDP", "RTP", "SRTP", "STUN", "NetworkTypes", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "ReactorTests", dependencies: ["Reactor", "NetworkTypes", "TestSupport"], swiftSettings: strict),

@@ -93,6 +93,9 @@ extension MetricsText {
         add("media_sessions", .gauge, "Relay sessions now.", status.media.sessions)
         add("media_ports_used", .gauge, "Media ports in use.", status.media.portsUsed)
         add("media_ports_free", .gauge, "Media ports free.", status.media.portsFree)
+        add(
+            "media_unanchored_calls_total", .counter, "Calls with a stream that is not anchored (MSRP, BFCP over TCP).",
+            status.media.unanchored)
         add("media_packets_total", .counter, "Media packets received.", status.media.packets)
         add("media_bytes_total", .counter, "Octets of media packets received.", status.media.bytes)
         add("media_dropped_total", "Media packets dropped.", by: "cause", status.media.dropped)

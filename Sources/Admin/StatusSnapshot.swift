@@ -85,6 +85,8 @@ public struct StatusSnapshot: Codable, Hashable, Sendable {
         public var sessions = 0
         public var portsUsed = 0
         public var portsFree = 0
+        /// Calls with a stream that is none of datagrams and crossed without us, since start.
+        public var unanchored: UInt64 = 0
         public var packets: UInt64 = 0
         public var bytes: UInt64 = 0
         /// Packets dropped since start, by cause.

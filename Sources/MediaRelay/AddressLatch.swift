@@ -23,6 +23,9 @@ final class AddressLatch {
     /// Sources of the generation before are believed for this long after a commit.
     static let overlap: Duration = .seconds(2)
 
+    /// Who knows what checks have proved, where the peer speaks ICE.
+    var component: ICEComponent?
+
     /// The locked source.
     private(set) var source: SocketAddress?
     private var sourceClass = SourceClass.provisional
@@ -49,7 +52,7 @@ extension AddressLatch {
     /// Between equal classes the latch that already knows the source wins, except for a signalled address, which the
     /// streams of a fork may share: there the caller's order decides.
     func rank(of source: SocketAddress, at now: Instant) -> UInt8? {
-        if let reason = current?.classify(source), mayPass(source, reason) {
+        if let reason = classify(source, by: current, at: now), mayPass(source, reason) {
             let isKnown = reason == .signalled || self.source == source
             return 2 * reason.rawValue + (isKnown ? 0 : 1)
         }
@@ -59,8 +62,9 @@ extension AddressLatch {
     /// Decides about a packet that isn't from the locked source. The first stranger that a key has proved to be the peer
     /// is latched, where strangers are tolerated at all.
     func admit(_ source: SocketAddress, isAuthentic: Bool = false, at now: Instant) -> Admission {
-        guard let reason = current?.classify(source) else { return besides(source, at: now) }
+        guard let reason = classify(source, by: current, at: now) else { return besides(source, at: now) }
         guard mayPass(source, reason) else { return besides(source, at: now) }
+        if reason == .validated { return .accepted }
         if reason == .provisional, !isAuthentic {
             return besides(source, at: now) == .accepted ? .accepted : .provisional
         }
@@ -73,7 +77,7 @@ extension AddressLatch {
 
     /// Whether the lock lets a source of class `reason` through.
     private func mayPass(_ source: SocketAddress, _ reason: SourceClass) -> Bool {
-        if self.source == source { return true }
+        if self.source == source || reason == .validated { return true }
         return self.source == nil ? reason != .provisional || held == nil : reason < sourceClass
     }
 
@@ -83,11 +87,16 @@ extension AddressLatch {
 
     /// Whether a generation that is not yet, or no longer, the current one believes `source`.
     private func isBelievedBeside(_ source: SocketAddress, at now: Instant) -> Bool {
-        if let reason = prepared?.classify(source), reason != .provisional { return true }
+        if let reason = classify(source, by: prepared, at: now), reason != .provisional { return true }
         guard let retired, now < retiredUntil else { return false }
         if let retiredSource { return source == retiredSource }
-        guard let reason = retired.classify(source) else { return false }
+        guard let reason = classify(source, by: retired, at: now) else { return false }
         return reason != .provisional
+    }
+
+    private func classify(_ source: SocketAddress, by rules: SourceRules?, at now: Instant) -> SourceClass? {
+        guard let rules else { return nil }
+        return rules.isChecked ? component?.classify(source, at: now) : rules.classify(source)
     }
 }
 
@@ -117,11 +126,18 @@ extension AddressLatch {
         if prepared?.generation == generation { prepared = nil }
     }
 
+    /// Lets the next packet of a believed source lock anew: checks have named another one.
+    func unlock() {
+        source = nil
+        held = nil
+    }
+
     /// Lets the next packet of a believed source lock anew, and keeps the old source as the destination until then if
     /// it is still the best guess: what SDP names has not moved, or says nothing about where the peer is (NAT).
     private func reopen(_ previous: SourceRules?) {
         guard let current, let known = latched else { return }
         source = nil
+        if current.isChecked { return held = nil }
         let reason = current.classify(known)
         let isStillLikely = current.signalled == previous?.signalled || reason == .signallingIP
         held = isStillLikely && reason != nil && reason != .provisional ? known : nil

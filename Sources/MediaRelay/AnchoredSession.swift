@@ -26,6 +26,9 @@ final class AnchoredSession {
     /// The silence that the worker was last told to watch for.
     var watched: Duration?
     var ownKeys = OwnKeys()
+    var ownICE = OwnICE()
+    /// Whether it was told already that a stream of the session is not anchored.
+    var hasToldUnanchored = false
     /// The peers that were told somebody else's address, and send their media there.
     var isDirect = PerEnd<Bool>()
     /// The types of media that were secure on a leg of the confirmed dialog.
@@ -79,6 +82,12 @@ final class AnchoredSession {
                 secureTypes[end] = (secureTypes[end] ?? []).union([media.kind.type])
             }
         }
+    }
+
+    /// Keys and names of ours on a leg that is gone are not for the next one on its port.
+    func forgetOwn(_ sockets: LegSockets) {
+        ownKeys.forget(sockets.rtp.local)
+        ownICE.forget(sockets.rtp.local)
     }
 
     /// Removes every mention of a stream.

@@ -14,26 +14,51 @@ struct BodyRewriter {
 
     func rewrite(_ description: SessionDescription) throws(MediaRefusal) -> [UInt8] {
         var writer = SDPWriter(description)
+        var isLeftAlone = false
         for field in description.fields {
             switch field {
             case .origin(let range): writer.replace(range, with: address)
+            case .connection where isLeftAlone: break
             case .connection(let data):
-                let isHold = data.address == .unspecified
+                let isHold = data.address == .unspecified && !description.media.contains(where: \.isPlaceholder)
                 writer.replace(data.range, with: isHold ? .unspecified(address.family) : media ?? address)
             case .media(let index):
-                writer.insert(attributes(index - 1), at: description.media[max(0, index - 1)].end)
-                write(description.media[index], line(index), to: &writer)
+                if index == 0 { writer.insert(iceOfSession, at: description.media[0].start) }
+                insert(index - 1, description, into: &writer)
+                isLeftAlone = line(index).isLeftAlone
+                if isLeftAlone {
+                    keepAddress(of: description.media[index], description, in: &writer)
+                } else {
+                    write(description.media[index], line(index), to: &writer)
+                }
+            case .attribute where isLeftAlone: break
             case .attribute(let attribute):
                 if attribute.name == .rtcpFeedback, keepsFeedback(attribute.media, description) { continue }
                 writer.remove(attribute.line)
             }
         }
         if let last = description.media.indices.last {
-            writer.insert(attributes(last), at: description.media[last].end)
+            insert(last, description, into: &writer)
         }
         let body = writer.finish()
         guard body.count <= SessionDescription.maximumLength else { throw .tooLarge }
         return body
+    }
+
+    /// Writes what a media description says of ours, at its end.
+    private func insert(_ index: Int, _ description: SessionDescription, into writer: inout SDPWriter) {
+        guard description.media.indices.contains(index) else { return }
+        writer.insert(attributes(index), at: description.media[index].end)
+        writer.insert(ice(line(index)), at: description.media[index].end)
+    }
+
+    /// A line that crosses as it is keeps its address, though that of the session becomes ours.
+    private func keepAddress(
+        of media: MediaDescription, _ description: SessionDescription, in writer: inout SDPWriter
+    ) {
+        guard let connection = media.connection, connection.range.lowerBound < media.start else { return }
+        let text = Array("c=IN ".utf8) + description.bytes[connection.range] + Array("\r\n".utf8)
+        writer.insert(text, at: media.headEnd)
     }
 
     private func write(_ media: MediaDescription, _ line: LegLine, to writer: inout SDPWriter) {
@@ -58,4 +83,6 @@ struct BodyRewriter {
 struct LegLine {
     var port: UInt16
     var face = LegFace()
+    /// Whether the line crosses as it is, without us.
+    var isLeftAlone = false
 }

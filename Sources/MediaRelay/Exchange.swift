@@ -8,6 +8,8 @@ struct Exchange {
     struct Line {
         /// The stream that carries it; nil where the offer has port 0 or a transport that is not relayed.
         var media: AnchoredMedia?
+        /// Whether the line crosses as it is (``MediaDescription/isLeftAlone``).
+        var isLeftAlone = false
         /// Whether the stream was opened for this offer.
         var isProposed = false
         /// What it says about the offerer.
@@ -15,6 +17,8 @@ struct Exchange {
         /// The profile that the offerer offered, and the line with its keys that is taken up.
         var profile: RTPProfile?
         var crypto: CryptoAttribute?
+        /// What the offerer says about its ICE agent.
+        var ice: PeerICE?
         /// The other kind of keying that is taken up: what it says of its end, and what becomes of it.
         var identity: TransportIdentity?
         var dtls: OfferedAssociation?

@@ -9,6 +9,9 @@ struct LegFace: Hashable {
     var dtls: DTLSFace?
     /// `a=rtcp-mux` (RFC 5761).
     var isMultiplexed = false
+    var ice: ICEFace?
+    /// Whether RTCP has a candidate of its own: not once it is multiplexed, but an offer can't know that.
+    var hasControlCandidate = true
 
     /// The attributes that say so, as whole lines.
     var attributes: [UInt8] {

@@ -108,7 +108,9 @@ extension MediaAnchor {
         _ reservation: Reservation, in session: AnchoredSession
     ) -> [LegLine] {
         var lines = description.media.indices.map {
-            LegLine(port: 0, face: LegFace(profile: exchange[media: $0]?.profile))
+            LegLine(
+                port: 0, face: LegFace(profile: exchange[media: $0]?.profile),
+                isLeftAlone: description.media[$0].isLeftAlone && exchange[media: $0]?.isLeftAlone == true)
         }
         for answer in accepted {
             guard let line = exchange[media: answer.index] else { continue }
@@ -145,6 +147,12 @@ extension MediaAnchor {
                 guard let association else { throw .notAcceptable(.missingKeys) }
                 (remote.security, face.dtls) = (.dtls(association.parameters), association.face)
             case .crypto?, nil: break
+            }
+            if let ice = read.ice, case .agent(let own)? = line.face.ice, !ice.isMismatched {
+                face.ice = line.face.ice
+                let local = stream.local(facing: end, stream.index(of: fork).map { stream.branches[$0] })
+                session.ownICE.note(own, on: local, for: ice.fragment)
+                remote.ice = parameters(ice, local, end, in: session)
             }
             if !remote.hasFeedback { face.profile?.hasFeedback = false }
             accepted.append(

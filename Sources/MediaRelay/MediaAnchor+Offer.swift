@@ -25,7 +25,10 @@ extension MediaAnchor {
         let offer = Exchange(
             id: exchange, offerer: end, generation: session.newGeneration(), fork: session.confirmedFork ?? fork,
             isEarly: session.confirmedFork == nil, lines: lines, usesICE: description.usesICE)
-        return try accept(offer, description, in: session, legs, from: sender, to: receiver)
+        let written = try accept(offer, description, in: session, legs, from: sender, to: receiver)
+        noteICE(of: sender, in: description)
+        noteLeftAlone(description, in: session)
+        return written
     }
 
     static func parse(_ body: ArraySlice<UInt8>) throws(MediaRefusal) -> SessionDescription {
@@ -67,7 +70,9 @@ extension MediaAnchor {
         description.leaveSecured(of: &lines)
         // Who offers a stream twice leaves the choice to us; else what can't be secured as it must be is no offer.
         for refusal in refusals where !description.hasTwin(of: refusal.index, takenIn: lines) { throw refusal.why }
-        if description.media.contains(where: { $0.port != 0 }), !lines.contains(where: { $0.remote != nil }) {
+        if description.media.contains(where: { $0.port != 0 }),
+            !lines.contains(where: { $0.remote != nil || $0.isLeftAlone })
+        {
             throw .notAcceptable(.noRelayableMedia)
         }
         return lines
@@ -79,6 +84,8 @@ extension MediaAnchor {
         let read = try reader.read(media, from: policy.peer, family)
         var line = Exchange.Line(remote: read.remote, isHeld: read.isHeld)
         line.profile = media.profile
+        line.ice = read.ice
+        line.isLeftAlone = media.isLeftAlone
         line.isMultiplexed = media.isMultiplexed && media.isRTP
         guard read.remote != nil else { return line }
         switch try policy.choose(from: media) {
@@ -107,7 +114,7 @@ extension MediaAnchor {
             let lines = offer.lines.enumerated().map { index, line in
                 LegLine(
                     port: direct?.ports[index] ?? port(line.media, facing: end, offer.fork, reservation),
-                    face: line.face)
+                    face: line.face, isLeftAlone: line.isLeftAlone)
             }
             body = try BodyRewriter(address: advertised(legs[end]), lines: lines, media: direct?.address)
                 .rewrite(description)
@@ -150,6 +157,7 @@ extension MediaAnchor {
     private func prepare(_ offer: Exchange, in session: AnchoredSession) {
         for line in offer.lines {
             guard let media = line.media else { continue }
+            expectChecks(line, offer, of: media, in: session)
             for (place, branch) in media.branches.enumerated() {
                 guard offer.offerer == .caller || branch.fork == offer.fork,
                     let remote = remote(of: line, offer.offerer, media, branch, in: session)
@@ -192,6 +200,9 @@ extension MediaAnchor {
             offer.lines[index].face = policy(receiver, wasSecure: wasSecure).face(
                 offering: description.media[index], before: branch?.faces[end]
             ) { session.ownKeys.key(on: media.local(facing: end, branch), $0) }
+            offer.lines[index].face.ice = iceFace(
+                offering: media, to: receiver, before: branch?.faces[end], media.local(facing: end, branch), in: session
+            )
         }
     }
 
@@ -206,6 +217,7 @@ extension MediaAnchor {
             remote.security = .srtp(LegKeys(inbound: crypto.keys, outbound: own))
         }
         if let association = line.dtls { remote.security = .dtls(association.parameters) }
+        remote.ice = line.ice.flatMap { parameters($0, media.local(facing: offerer, branch), offerer, in: session) }
         return remote
     }
 
@@ -217,6 +229,10 @@ extension MediaAnchor {
         if let crypto = line.crypto, let media = line.media {
             let own = session.ownKeys.key(on: media.local(facing: offerer, branch), crypto.keys.suite)
             face.crypto = [CryptoAttribute(tag: crypto.tag, keys: own)]
+        }
+        if let ice = line.ice, let media = line.media {
+            face.ice = iceFace(answering: ice, media.local(facing: offerer, branch), in: session)
+            face.hasControlCandidate = !line.isMultiplexed
         }
         return face
     }
@@ -240,6 +256,9 @@ extension MediaAnchor {
             exchange?.offerer == end && exchange?.lines.count == description.media.count ? exchange?.direct : nil
         let lines = description.media.indices.map { index -> LegLine in
             let line = exchange?[media: index]
+            if description.media[index].isLeftAlone, line?.isLeftAlone ?? (session.media(at: index) == nil) {
+                return LegLine(port: 0, isLeftAlone: true)
+            }
             guard description.media[index].isRelayable else {
                 return LegLine(port: 0, face: LegFace(profile: exchange?.offerer == end ? nil : line?.profile))
             }

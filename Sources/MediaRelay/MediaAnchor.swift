@@ -19,6 +19,10 @@ public final class MediaAnchor {
     /// That of our certificate; nil where no keys are agreed on by DTLS.
     let fingerprint: CertificateFingerprint?
     private var commands: [RelayCommand] = []
+    private var phonesWithICE = PhonesWithICE()
+    /// How many sessions had a stream that was left alone.
+    public private(set) var unanchoredSessions: UInt64 = 0
+    private var unanchored: [UnanchoredStream] = []
 
     /// The shards of a process number their sessions apart: `firstSession`, and every `sessionStride` from there.
     public init(
@@ -42,6 +46,19 @@ public final class MediaAnchor {
     /// What SDP says our address on that leg is.
     func advertised(_ leg: AnchoredSession.Leg) -> IPAddress {
         settings[leg.side][leg.local.family]?.advertised ?? leg.local
+    }
+
+    /// Whether an offer to the peer is to have ICE though none was agreed on yet.
+    func speaksICE(_ peer: MediaPeer) -> Bool { phonesWithICE.contains(peer) }
+
+    func noteICE(of peer: MediaPeer, in description: SessionDescription) { phonesWithICE.note(peer, description) }
+
+    /// Notes the first stream of a session that crosses without us.
+    func noteLeftAlone(_ description: SessionDescription, in session: AnchoredSession) {
+        guard !session.hasToldUnanchored, let media = description.media.first(where: \.isLeftAlone) else { return }
+        session.hasToldUnanchored = true
+        unanchoredSessions &+= 1
+        unanchored.append(UnanchoredStream(session: session.id, transport: description.transport(of: media)))
     }
 
     func emit(_ command: RelayCommand) { commands.append(command) }
@@ -90,7 +107,7 @@ extension MediaAnchor {
         let kept = media.index(of: fork) ?? 0
         for (index, branch) in media.branches.enumerated() where index != kept {
             emit(.close(stream: branch.stream))
-            session.ownKeys.forget(branch.own.rtp.local)
+            session.forgetOwn(branch.own)
             ports.release(branch.own)
         }
         media.branches = [media.branches[kept]]
@@ -101,9 +118,9 @@ extension MediaAnchor {
     func retire(_ media: AnchoredMedia, of session: AnchoredSession) {
         for branch in media.branches {
             emit(.close(stream: branch.stream))
-            session.ownKeys.forget(branch.own.rtp.local)
+            session.forgetOwn(branch.own)
         }
-        session.ownKeys.forget(media.shared.rtp.local)
+        session.forgetOwn(media.shared)
         release(media)
         session.forget(media)
     }
@@ -139,6 +156,13 @@ extension MediaAnchor {
     public func takeCommands() -> [RelayCommand] {
         defer { commands.removeAll() }
         return commands
+    }
+
+    /// The streams that crossed as they were since the last call, the first of each session.
+    public func takeUnanchored() -> [UnanchoredStream] {
+        if unanchored.isEmpty { return [] }
+        defer { unanchored = [] }
+        return unanchored
     }
 
     public var sessionCount: Int { sessions.count }

@@ -6,6 +6,8 @@ public import NetworkTypes
 public final class MediaChannel {
     public let socket: RelaySocket
     private var paths: ContiguousArray<RelayPath> = []
+    /// Who answers the connectivity checks that come here; nil but where the peer speaks ICE.
+    private var components: ContiguousArray<ICEComponent>?
 
     init(_ socket: RelaySocket) { self.socket = socket }
 }
@@ -22,6 +24,9 @@ extension MediaChannel {
         _ slot: inout MutableSpan<UInt8>, length: Int, from source: SocketAddress, at now: Instant
     ) -> RelayVerdict {
         guard length <= slot.count else { return .drop(.malformed) }
+        if let components, length > 0, slot[0] < 4 {
+            return answer(&slot, length, from: source, at: now, components)
+        }
         return receive(&slot, length: length, from: source, at: now, joints: 0)
     }
 
@@ -50,6 +55,20 @@ extension MediaChannel {
         return .drop(.authentication)
     }
 
+    /// STUN (RFC 7983 §7): an authentic check is answered to where it came from, anything else drops silently. It counts
+    /// as no packet of the peer: only media keeps a call up.
+    private func answer(
+        _ slot: inout MutableSpan<UInt8>, _ length: Int, from source: SocketAddress, at now: Instant,
+        _ components: ContiguousArray<ICEComponent>
+    ) -> RelayVerdict {
+        for component in components {
+            guard let answer = component.receive(&slot, length: length, from: source, at: now) else { continue }
+            return .forward(length: answer, to: source, descriptor: socket.descriptor)
+        }
+        components.first?.countRefused()
+        return .drop(.check)
+    }
+
     /// Counts a packet that came here but that the kernel did not take when it was sent on.
     public func countUnsent() { paths.first?.countUnsent() }
 
@@ -73,6 +92,19 @@ extension MediaChannel {
 
     // The list is replaced, never changed in place: with a change in place anywhere, each packet that reads it would
     // pay for a run-time exclusivity check.
-    func attach(_ path: RelayPath) { paths = paths + [path] }
-    func detach(_ path: RelayPath) { paths = paths.filter { $0 !== path } }
+    func attach(_ path: RelayPath) {
+        paths = paths + [path]
+        updateComponents()
+    }
+
+    func detach(_ path: RelayPath) {
+        paths = paths.filter { $0 !== path }
+        updateComponents()
+    }
+
+    /// Looks anew at which paths have checks.
+    func updateComponents() {
+        let all = ContiguousArray(paths.compactMap(\.component))
+        components = all.isEmpty ? nil : all
+    }
 }

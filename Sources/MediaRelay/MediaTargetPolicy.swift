@@ -18,12 +18,14 @@ public enum ForbiddenTarget: UInt8, Hashable, Sendable, CustomStringConvertible 
 
 /// Decides which addresses a peer may name as media targets, so that nobody uses the relay as a door into a network that
 /// he can't reach himself (coturn CVE-2020-26262, restund CVE-2021-21382).
-struct MediaTargetPolicy {
-    private let settings: RelaySettings
+struct MediaTargetPolicy: Hashable, Sendable {
+    private let inside: RelaySettings.Edge
+    private let outside: RelaySettings.Edge
+    private let allowed: [IPNetwork]
     private let ownAddresses: Set<IPAddress>
 
     init(_ settings: RelaySettings) {
-        self.settings = settings
+        (inside, outside, allowed) = (settings.inside, settings.outside, settings.allowed)
         let media = (settings.inside.addresses + settings.outside.addresses).flatMap { [$0.local, $0.advertised] }
         let former = settings.inside.formerAddresses + settings.outside.formerAddresses
         ownAddresses = Set(media + former + settings.ownAddresses)
@@ -40,24 +42,26 @@ struct MediaTargetPolicy {
 
     /// Whether `address` is one that SDP names for our own media on `side`.
     func isOwnMediaAddress(_ address: IPAddress, on side: Side) -> IPAddress? {
-        let edge = settings[side]
+        let edge = edge(side)
         if edge.formerAddresses.contains(address) { return edge[address.family]?.local }
         return edge.addresses.first { $0.local == address || $0.advertised == address }?.local
     }
 
     private func objection(toSpelling address: IPAddress, of side: Side) -> ForbiddenTarget? {
-        if settings.allowed.contains(where: { $0.contains(address) }) { return nil }
+        if allowed.contains(where: { $0.contains(address) }) { return nil }
         if address.isLoopback { return isLoopbackSide(side) ? nil : .loopback }
         if address.isUnspecified { return .unspecified }
         if address.isMulticast { return .multicast }
         if address.isLinkLocal { return .linkLocal }
         if ownAddresses.contains(address) { return .ourOwn }
-        return settings[side.opposite].networks.contains { $0.contains(address) } ? .otherSide : nil
+        return edge(side.opposite).networks.contains { $0.contains(address) } ? .otherSide : nil
     }
+
+    private func edge(_ side: Side) -> RelaySettings.Edge { side == .inside ? inside : outside }
 
     /// Whether the side is this very host, as in a test: then its loopback addresses are where its peers are.
     private func isLoopbackSide(_ side: Side) -> Bool {
-        settings[side].addresses.contains { $0.local.isLoopback }
+        edge(side).addresses.contains { $0.local.isLoopback }
     }
 }
 

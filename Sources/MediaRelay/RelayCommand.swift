@@ -73,9 +73,11 @@ public struct LegRemote: Hashable, Sendable {
     public var isJoint = false
     /// Whether the peer speaks RTCP feedback (RFC 4585).
     public var hasFeedback = false
+    /// What was agreed on about ICE: then checks decide which sources are believed, and where media goes.
+    public var ice: ICEParameters?
 
     /// Whether RTP and RTCP have one port (RFC 5761).
-    var isMultiplexed: Bool { rtp != nil && rtp == rtcp }
+    var isMultiplexed: Bool { ice?.isMultiplexed ?? (rtp != nil && rtp == rtcp) }
 
     public init(
         generation: UInt32, rtp: SocketAddress?, rtcp: SocketAddress?, networks: [IPNetwork] = [],
@@ -97,6 +99,8 @@ public enum RelayCommand: Sendable {
     case open(stream: RelayStreamID, caller: LegSockets, callee: LegSockets, isOpaque: Bool)
     /// Another answer to the same offer: the stream shares leg `shared` of stream `of`, and has the other to itself.
     case fork(stream: RelayStreamID, of: RelayStreamID, shared: LegEnd, own: LegSockets)
+    /// An offer to that leg's peer names an ICE agent: its checks are answered from now on.
+    case expectChecks(stream: RelayStreamID, leg: LegEnd, ICEParameters)
     /// A new remote for one leg: accepted beside the old one from now on, a destination from the commit on.
     case prepare(stream: RelayStreamID, leg: LegEnd, remote: LegRemote)
     /// The answer came: prepared remotes of the generation take over; older ones are accepted for 2 s more.
@@ -176,6 +180,10 @@ public struct RelayCounters: Hashable, Sendable {
     public var droppedSend: UInt64 = 0
     /// Packets of a source that was believed only provisionally; at most 5 a stream are relayed (CVE-2025-53399).
     public var provisional: UInt64 = 0
+    /// ICE connectivity checks answered.
+    public var checks: UInt64 = 0
+    /// STUN that was no authentic connectivity check.
+    public var droppedChecks: UInt64 = 0
 
     public init() {}
 }

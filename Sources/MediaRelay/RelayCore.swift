@@ -68,6 +68,7 @@ extension RelayCore {
             open(id, caller, callee, isOpaque: isOpaque)
         case .fork(let id, let original, let shared, let own):
             fork(id, of: original, shared: shared, own)
+        case .expectChecks(let id, let leg, let ice): stream(id)?.expectChecks(leg, ice)
         case .prepare(let id, let leg, let remote): stream(id)?.prepare(leg, remote)
         case .commit(let id, let generation): stream(id)?.commit(generation: generation, at: now)
         case .discard(let id, let generation): stream(id)?.discard(generation: generation)

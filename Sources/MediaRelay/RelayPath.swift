@@ -263,6 +263,22 @@ extension RelayPath {
     /// The source to report, and to send to where the destination isn't fixed.
     var latched: SocketAddress? { latch.latched }
 
+    /// What checks have proved about the peer, where it speaks ICE.
+    var component: ICEComponent? {
+        get { latch.component }
+        set {
+            latch.component?.path = nil
+            latch.component = newValue
+            newValue?.path = self
+        }
+    }
+
+    /// Checks have nominated another address.
+    func destinationChanged() {
+        latch.unlock()
+        stream?.updateDestinations()
+    }
+
     func prepare(_ rules: SourceRules) { latch.prepare(rules) }
     func commit(generation: UInt32, at now: Instant) { _ = latch.commit(generation: generation, at: now) }
     func discard(generation: UInt32) { latch.discard(generation: generation) }
@@ -309,5 +325,6 @@ extension RelayPath {
         counters.droppedProtection += droppedProtection
         counters.droppedSend += droppedSend
         counters.provisional += provisional
+        component?.add(to: &counters)
     }
 }

@@ -43,6 +43,8 @@ final class RelayStream {
 extension RelayStream {
     func leg(_ end: LegEnd) -> MediaLeg { self.end(end).leg }
 
+    func expectChecks(_ end: LegEnd, _ ice: ICEParameters) { self.end(end).expectChecks(ice) }
+
     func prepare(_ end: LegEnd, _ remote: LegRemote) { self.end(end).prepare(remote) }
 
     func commit(generation: UInt32, at now: Instant) {

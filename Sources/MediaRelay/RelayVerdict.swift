@@ -15,6 +15,8 @@ public enum DropCause: UInt8, Hashable, Sendable, CaseIterable {
     case source
     /// No RTP or RTCP, or shorter than its header says.
     case malformed
+    /// STUN that is no authentic connectivity check (RFC 8445 §7.3).
+    case check
     /// On a secure leg, and not authentic or a replay.
     case authentication
     /// The opposite leg is secure, and the packet can't be protected.

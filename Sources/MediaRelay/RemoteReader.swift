@@ -7,6 +7,8 @@ struct MediaRemote {
     var remote: LegRemote?
     /// Whether the sender neither sends nor receives, or only one of both.
     var isHeld: Bool
+    /// What the sender says about its ICE agent, if it has one.
+    var ice: PeerICE?
 }
 
 /// Turns media descriptions into what the packet side has to know of the peer, within ``MediaTargetPolicy``.
@@ -35,7 +37,10 @@ struct RemoteReader {
             signallingAddress: peer.isNAT ? peer.signallingAddress.unmapped : nil, acceptsAnySource: peer.isNAT,
             isDestinationFixed: !peer.isNAT)
         switch connection.address {
-        case .unspecified: return MediaRemote(remote: remote, isHeld: true)
+        case .unspecified:
+            remote.hasFeedback = media.profile?.hasFeedback ?? false
+            let isHeld = !media.isPlaceholder || media.direction != .sendrecv
+            return MediaRemote(remote: remote, isHeld: isHeld, ice: PeerICE(media))
         case .name: try assume(media, from: peer, family, &remote)
         case .ip(let ip): try apply(ip.unmapped, media, from: peer, family, &remote)
         }
@@ -43,7 +48,11 @@ struct RemoteReader {
         if media.isRTP, let ip = remote.rtp?.ip {
             remote.rtcp = try rtcp(media, from: peer, ip)
         }
-        return MediaRemote(remote: remote, isHeld: media.direction != .sendrecv)
+        // Two sessions of ours that are joined have nobody between them to send checks.
+        let isJoined = remote.rtp.map { policy.isOwnMediaAddress($0.ip, on: peer.side) != nil } ?? false
+        return MediaRemote(
+            remote: remote, isHeld: media.direction != .sendrecv,
+            ice: isJoined ? nil : PeerICE(media))
     }
 
     private func apply(
@@ -120,6 +129,10 @@ struct RemoteReader {
 extension MediaDescription {
     /// Whether the stream is in use and of a kind that is relayed.
     var isRelayable: Bool { port != 0 && portCount <= 1 && (isRTP || transport == .datagram) }
+
+    /// Whether the stream is none of datagrams (MSRP, BFCP over TCP): the ends speak to each other, if they can, and the
+    /// line crosses as it is. It is not anchored: what it names of its sender's addresses, the receiver sees.
+    var isLeftAlone: Bool { port != 0 && transport == .stream }
 
     var isRTP: Bool { transport == .rtp || profile != nil }
 }

@@ -2,8 +2,13 @@ import NetworkTypes
 
 /// Why a source is believed, the best reason first. A better class displaces a worse one at any time.
 enum SourceClass: UInt8, Comparable, Sendable {
+    /// The address that an authentic check has nominated (RFC 8445): where there are checks, there is nothing else to
+    /// believe but this and the next.
+    case nominated = 1
+    /// An address that an authentic check has come from.
+    case validated
     /// The address that SDP names.
-    case signalled = 1
+    case signalled
     /// The IP address that SDP names, with another port.
     case signalledIP
     /// One of the trunk's `media_networks`.
@@ -23,6 +28,8 @@ struct SourceRules: Hashable, Sendable {
     let networks: [IPNetwork]
     let signallingAddress: IPAddress?
     let acceptsAnySource: Bool
+    /// Whether only checks tell who the peer is (RFC 8445), and nothing that is named here.
+    let isChecked: Bool
     /// Our address on the leg. What comes from there and isn't signalled is of another leg of ours, which doesn't know yet
     /// that the port it sends to has changed hands.
     let own: IPAddress
@@ -34,6 +41,7 @@ struct SourceRules: Hashable, Sendable {
         networks = remote.networks
         signallingAddress = remote.signallingAddress
         acceptsAnySource = remote.acceptsAnySource
+        isChecked = remote.ice != nil
     }
 
     /// The best reason to believe `source`; nil if there is none.
@@ -50,6 +58,6 @@ struct SourceRules: Hashable, Sendable {
     /// Whether `other` believes the same sources for the same reasons.
     func isEquivalent(to other: SourceRules) -> Bool {
         signalled == other.signalled && networks == other.networks && signallingAddress == other.signallingAddress
-            && acceptsAnySource == other.acceptsAnySource
+            && acceptsAnySource == other.acceptsAnySource && isChecked == other.isChecked
     }
 }

@@ -8,6 +8,8 @@ final class StreamEnd {
     let rtp: RelayPath
     let rtcp: RelayPath
     private let receiver = LegReceiver()
+    /// Answers the checks of a peer that speaks ICE.
+    private var agent: ICEAgent?
     let observer = ControlObserver()
     /// That of the RTCP port, whose keys may be others.
     private let controlReceiver = LegReceiver()
@@ -35,6 +37,7 @@ final class StreamEnd {
     }
 
     func detach() {
+        stopChecks()
         leg.rtp.detach(rtp)
         leg.rtcp.detach(rtcp)
         rtp.point(media: nil, control: nil)
@@ -50,6 +53,7 @@ extension StreamEnd {
         let own = leg.rtp.socket.local.ip
         rtp.prepare(SourceRules(remote, signalled: remote.rtp, own: own))
         rtcp.prepare(SourceRules(remote, signalled: remote.rtcp, own: own))
+        if let ice = remote.ice { expectChecks(ice) }
         let (isSecure, isMultiplexed) = (remote.security != .plain, remote.isMultiplexed)
         receiver.prepare(exchanges.mediaKeys(remote.security), isSecure: isSecure, leg.contexts)
         controlReceiver.prepare(
@@ -63,6 +67,7 @@ extension StreamEnd {
         prepared = nil
         rtp.commit(generation: generation, at: now)
         rtcp.commit(generation: generation, at: now)
+        settleChecks(next.ice)
         let isSecure = next.security != .plain
         exchanges.choose(next.security, isMultiplexed: next.isMultiplexed)
         receiver.commit(mediaKeys, isSecure: isSecure, leg.contexts, at: now)
@@ -95,6 +100,7 @@ extension StreamEnd {
             prepared = nil
             receiver.discard()
             controlReceiver.discard()
+            settleChecks(current?.ice)
             updateSecurity()
         }
         rtp.discard(generation: generation)
@@ -115,17 +121,58 @@ extension StreamEnd {
     var hasFeedback: Bool { current?.hasFeedback ?? false }
 }
 
+// MARK: Checks
+
+extension StreamEnd {
+    func expectChecks(_ ice: ICEParameters) {
+        if let agent { return agent.prepare(ice) }
+        let agent = ICEAgent()
+        agent.prepare(ice)
+        self.agent = agent
+        rtp.component = ICEComponent(agent)
+        rtcp.component = ICEComponent(agent)
+        updateChannels()
+    }
+
+    /// Takes up what was agreed on about checks, if anything was.
+    private func settleChecks(_ ice: ICEParameters?) {
+        guard let ice else { return stopChecks() }
+        expectChecks(ice)
+        agent?.commit(ice)
+        rtp.component?.commit(ice)
+        rtcp.component?.commit(ice)
+    }
+
+    private func stopChecks() {
+        if agent == nil { return }
+        agent = nil
+        rtp.component = nil
+        rtcp.component = nil
+        updateChannels()
+    }
+
+    private func updateChannels() {
+        leg.rtp.updateComponents()
+        leg.rtcp.updateComponents()
+    }
+}
+
 // MARK: Destinations
 
 extension StreamEnd {
     /// Where RTP to this leg's peer goes: as signalled, or where the peer was seen (symmetric RTP, RFC 4961).
     var mediaTarget: SocketAddress? {
+        if let ice = current?.ice { return ice.takesMedia ? rtp.component?.destination : nil }
         guard let current, let signalled = current.rtp else { return nil }
         return current.isDestinationFixed ? signalled : rtp.latched ?? signalled
     }
 
     /// Where RTCP to this leg's peer goes: RTCP latches on its own.
     var controlTarget: SocketAddress? {
+        if let ice = current?.ice {
+            let component = ice.isMultiplexed ? rtp.component : rtcp.component
+            return ice.takesMedia ? component?.destination : nil
+        }
         guard let current, current.rtp != nil, let signalled = current.rtcp else { return nil }
         if current.isMultiplexed { return mediaTarget }
         return current.isDestinationFixed ? signalled : rtcp.latched ?? signalled

@@ -7,6 +7,8 @@ public struct MediaPeer: Hashable, Sendable {
     public var signallingAddress: IPAddress
     /// Whether the peer's own idea of its address can't be relied on: a trunk with `nat: yes`, or a remote phone.
     public var isNAT: Bool
+    /// Whether the peer is a remote phone, which is offered ICE once it has shown some.
+    public var isPhone = false
     /// The `media_networks` of the trunk.
     public var networks: [IPNetwork]
     /// What its media has to be like.

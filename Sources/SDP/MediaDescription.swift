@@ -29,6 +29,12 @@ public struct MediaDescription: Hashable, Sendable {
     public internal(set) var crypto: [CryptoAttribute] = []
     /// How many `a=crypto` lines there are.
     public internal(set) var cryptoLines = 0
+    /// What is said about ICE.
+    public internal(set) var ice = ICEDescription()
+    /// Where the `m=` line begins.
+    public internal(set) var start: Int
+    /// Where its attributes may begin: behind the `m=` line and the title (`i=`), if that follows.
+    public internal(set) var headEnd: Int
     /// The `a=rtpmap` lines, as many as there are payload types worth knowing.
     public internal(set) var maps: [RTPMap] = []
     /// What is said here or at session level about the sender's end of a DTLS association.
@@ -58,6 +64,8 @@ public struct MediaDescription: Hashable, Sendable {
         }
         transport = MediaProtocol(bytes, transportRange)
         profile = RTPProfile(bytes, transportRange)
+        start = value.lowerBound
+        headEnd = value.upperBound
         end = value.upperBound
         self.connection = connection
         self.direction = direction

@@ -4,21 +4,29 @@ import NetworkTypes
 public enum MediaProtocol: UInt8, Hashable, Sendable {
     /// RTP/AVP, RTP/AVPF.
     case rtp
-    /// RTP/SAVP, RTP/SAVPF, and all that runs over TLS or DTLS.
+    /// RTP/SAVP, RTP/SAVPF, and all that runs over DTLS.
     case secure
     /// Datagrams without RTP: udptl (T.38), udp, UDP/BFCP.
     case datagram
-    /// TCP, MSRP, and what nobody has heard of.
+    /// TCP, with TLS or without, as MSRP and BFCP use it: nothing that a relay of datagrams could do.
+    case stream
+    /// What nobody has heard of.
     case other
 
     init(_ bytes: [UInt8], _ word: Range<Int>) {
         let parts = bytes[word].split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
             .map { $0.startIndex..<$0.endIndex }
-        if parts.contains(where: { Self.isSecure(bytes, $0) }) {
+        if let first = parts.first, Self.isStream(bytes, first) {
+            self = .stream
+        } else if parts.contains(where: { Self.isSecure(bytes, $0) }) {
             self = .secure
         } else {
             self = parts.first.map { Self.base(bytes, $0) } ?? .other
         }
+    }
+
+    private static func isStream(_ bytes: [UInt8], _ part: Range<Int>) -> Bool {
+        bytes.equals(part, ignoringCase: "TCP") || bytes.equals(part, ignoringCase: "MSRP")
     }
 
     private static func isSecure(_ bytes: [UInt8], _ part: Range<Int>) -> Bool {

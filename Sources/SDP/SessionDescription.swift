@@ -37,6 +37,8 @@ public struct SessionDescription: Sendable {
     public private(set) var connection: ConnectionData?
     /// The direction at session level, `sendrecv` where none is given.
     public private(set) var direction = MediaDirection.sendrecv
+    /// What is said about ICE at session level.
+    private var ice = ICEDescription()
     /// What the session level says about DTLS.
     private var identity = TransportIdentity()
     /// Whether the media description being read has had a `c=` of its own.
@@ -66,6 +68,10 @@ extension SessionDescription {
             case UInt8(ascii: "c"): try readConnection(line)
             case UInt8(ascii: "m"): try readMedia(line)
             case UInt8(ascii: "o"): try readOrigin(line)
+            case UInt8(ascii: "i"):
+                if let last = media.indices.last, media[last].headEnd == line.range.lowerBound {
+                    media[last].headEnd = line.range.upperBound
+                }
             default: break
             }
         }
@@ -97,7 +103,10 @@ extension SessionDescription {
 
     private mutating func readMedia(_ line: Line) throws(SDPError) {
         guard media.count < Self.maximumMedia else { throw .tooManyMedia }
-        let next = try MediaDescription(bytes, line.value, connection: connection, direction: direction)
+        var next = try MediaDescription(bytes, line.value, connection: connection, direction: direction)
+        next.start = line.range.lowerBound
+        next.headEnd = line.range.upperBound
+        next.ice = ice
         try append(.media(media.count))
         if let last = media.indices.last { media[last].end = line.range.lowerBound }
         media.append(next)
@@ -115,8 +124,13 @@ extension SessionDescription {
         if known == .ice {
             if let last { media[last].identity.usesICE = true } else { identity.usesICE = true }
         }
-        guard let last else { return try readIdentity(known, value, into: &identity) }
+        guard let last else {
+            if known == .ice { ice.read(bytes, name: name, value: value) }
+            return try readIdentity(known, value, into: &identity)
+        }
         switch known {
+        case .ice: media[last].ice.read(bytes, name: name, value: value)
+        case .candidate: media[last].ice.readCandidate(bytes, value)
         case .rtcp where media[last].rtcp == nil: media[last].rtcp = RTCPAddress(bytes, value)
         case .rtcpMux, .rtcpMuxOnly: media[last].isMultiplexed = true
         case .crypto: try readCrypto(value, of: last)

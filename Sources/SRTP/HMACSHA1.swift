@@ -2,14 +2,15 @@ import COpenSSL
 
 /// HMAC-SHA1 under one key (RFC 2104), with the state behind both pads kept: two of six compressions saved, and a copy
 /// of 96 octets where libcrypto's own HMAC allocates.
-final class HMACSHA1 {
+public final class HMACSHA1 {
     static let keyLength = 20
     static let tagLength = 20
 
     /// The states behind the inner and the outer pad.
     private let states: UnsafeMutablePointer<SHA_CTX>
 
-    init?(key: [UInt8]) {
+    /// nil for a key of more than 64 octets, which nothing here has.
+    public init?(key: [UInt8]) {
         guard key.count <= 64 else { return nil }
         states = .allocate(capacity: 2)
         states.initialize(repeating: SHA_CTX(), count: 2)

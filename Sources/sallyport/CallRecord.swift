@@ -76,6 +76,7 @@ extension RelayCounters {
         [
             ("source", droppedSource), ("malformed", droppedMalformed), ("no destination", droppedNoDestination),
             ("send", droppedSend), ("authentication", droppedAuthentication), ("protection", droppedProtection),
+            ("check", droppedChecks),
         ].filter { $0.1 > 0 }
     }
 }

@@ -56,8 +56,9 @@ extension RelayCommand {
     /// The session that the command is about.
     var session: RelaySessionID {
         switch self {
-        case .open(let stream, _, _, _), .fork(let stream, _, _, _), .prepare(let stream, _, _), .commit(let stream, _),
-            .discard(let stream, _), .describe(let stream, _, _), .close(let stream):
+        case .open(let stream, _, _, _), .fork(let stream, _, _, _), .expectChecks(let stream, _, _),
+            .prepare(let stream, _, _), .commit(let stream, _), .discard(let stream, _), .describe(let stream, _, _),
+            .close(let stream):
             stream.session
         case .closeSession(let session), .watch(let session, _): session
         }

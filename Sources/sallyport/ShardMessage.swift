@@ -36,6 +36,7 @@ struct ShardSnapshot: Sendable {
     let trunks: [TrunkSummary]
     let transactions: Int
     let sessions: Int
+    let unanchoredSessions: UInt64
     let pairsUsed: Int
     let pairs: Int
     let connections: Int

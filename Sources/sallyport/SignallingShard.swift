@@ -166,6 +166,7 @@ final class SignallingShard: TransportClient {
         }
         media.forgetClosed()
         links.media(media.anchor.takeCommands())
+        for stream in media.anchor.takeUnanchored() { log(stream) }
         if let deadline = core.nextDeadline { timer?.schedule(at: Self.step(after: deadline)) }
     }
 
@@ -259,6 +260,12 @@ final class SignallingShard: TransportClient {
         }
     }
 
+    private func log(_ stream: UnanchoredStream) {
+        logger.warning(
+            "stream not anchored",
+            metadata: ["session": "\(stream.session.value)", "transport": "\(stream.transport)"])
+    }
+
     /// What a call's media did, in one line; audio that was dropped for its source is named.
     private func log(_ session: RelaySessionID, _ reports: [LegReport]) {
         for report in reports where report.counters.droppedSource > 0 {
@@ -285,6 +292,7 @@ final class SignallingShard: TransportClient {
             shard: index, time: loop.now, counters: core.counters, calls: core.callSummaries, bindings: core.bindings,
             phones: core.phoneBindings,
             trunks: core.trunkSummaries, transactions: core.transactionCount, sessions: media.anchor.sessionCount,
+            unanchoredSessions: media.anchor.unanchoredSessions,
             pairsUsed: used, pairs: all,
             connections: streams?.count ?? 0, connectionCounters: streams?.counters ?? ConnectionCounters(),
             acceptPauses: streams?.pauses ?? 0, socketDrops: overflowed + (datagrams?.drops ?? 0),

@@ -110,6 +110,7 @@ final class StatusSource: AdminSource {
         status.messages.received += counters.messagesIn
         status.messages.sent += counters.messagesOut
         status.media.sessions += shard.sessions
+        status.media.unanchored += shard.unanchoredSessions
         status.media.portsUsed += 2 * shard.pairsUsed
         status.media.portsFree += 2 * (shard.pairs - shard.pairsUsed)
         let named = shard.failures.counts.values.reduce(0, +)

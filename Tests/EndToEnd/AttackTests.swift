@@ -58,6 +58,32 @@ struct AttackTests {
         try stage.expectIdle()
     }
 
+    @Test(
+        "security 1: RTP sprayed over the port range while calls begin, and mid-call: with SRTP not one packet passes")
+    func spraySecured() throws {
+        let stage = try Stage(
+            extra: "trunks: [{name: itsp, domain: \"ITSP\", networks: [\"ITSP\"], srtp: required}]\npbx: \"PBX\"")
+        stage.itsp.isSecure = true
+        try stage.start()
+        let attacker = try LoopbackPeer(at: SocketAddress(stage.host(66), 6_666))
+        var calls: [LiveCall] = []
+        for number in 0..<8 {
+            spray(stage, attacker, times: 1)
+            calls.append(
+                number.isMultiple(of: 2)
+                    ? try stage.outboundCall() : try stage.inboundCall("sip:100@\(stage.outside)"))
+            spray(stage, attacker, times: 1)
+        }
+        for call in calls {
+            try call.talk(packets: 3)
+            spray(stage, attacker, times: 1)
+            #expect((call.pbxMedia.drain() + call.itspMedia.drain()).isEmpty)
+        }
+        #expect(attacker.receive(within: 200) == nil)
+        for call in calls { try call.hangUp(by: .itsp) }
+        try stage.expectIdle()
+    }
+
     @Test("security 29, 30: 20,000 packets of scanners and garbage leave a call, and the memory, as they were")
     func flood() throws {
         let stage = try Stage()

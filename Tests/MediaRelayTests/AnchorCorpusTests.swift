@@ -22,6 +22,8 @@ struct AnchorCorpusTests {
             let body = try Corpus.bytes(file)
             let text = String(decoding: body, as: UTF8.self)
             let scenario = AnchorScenario(Self.settings)
+            // Lines that cross as they are keep their addresses.
+            if isPartlyLeftAlone(body) { continue }
             guard let written = try? scenario.offer(text) else { continue }
             accepted += 1
             try compare(body, Array(written.utf8), file)
@@ -30,6 +32,11 @@ struct AnchorCorpusTests {
             #expect(scenario.binder.bound.isEmpty, "\(file)")
         }
         #expect(accepted > 400)
+    }
+
+    private func isPartlyLeftAlone(_ body: [UInt8]) -> Bool {
+        let description = try? SessionDescription(body)
+        return description?.media.contains { $0.port != 0 && $0.transport == .stream } ?? false
     }
 
     private func compare(_ received: [UInt8], _ written: [UInt8], _ file: String) throws {

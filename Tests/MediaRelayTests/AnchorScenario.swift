@@ -146,6 +146,7 @@ final class AnchorScenario {
             "open \(stream.index): \(caller.rtp.local) \(callee.rtp.local)\(isOpaque ? " opaque" : "")"
         case .fork(let stream, let original, let shared, let own):
             "fork \(stream.index) of \(original.index) sharing \(shared): \(own.rtp.local)"
+        case .expectChecks(let stream, let leg, _): "expect checks \(stream.index) \(leg)"
         case .prepare(let stream, let leg, let remote):
             "prepare \(stream.index) \(leg) \(remote.rtp.map(\.description) ?? "nothing") for \(remote.generation)"
         case .commit(let stream, let generation): "commit \(stream.index) to \(generation)"

@@ -128,6 +128,8 @@ struct CapacityTests {
             audio("192.168.0.2", 4000).replacing("m=audio 4000 RTP/AVP 0", with: "m=image 4000 udptl t38"),
             audio("192.168.0.2", 0) + "m=video 4002 RTP/AVP 31\r\n", sdp("v=0"), "",
             audio("192.168.0.2", 4000).replacing("RTP/AVP", with: "TCP/MSRP"),
+            audio("192.168.0.2", 4000, "ice-ufrag:abcd", "ice-pwd:abcdefghijklmnopqrstuv"),
+            audio("192.168.0.2", 4000, "ice-ufrag:efgh", "ice-pwd:abcdefghijklmnopqrstuv"),
         ]
         for _ in 0..<300 {
             let scenario = AnchorScenario(caller: .pbx, callee: .pbx)

@@ -68,10 +68,10 @@ struct RewritingTests {
             "streams that can't be relayed are refused, where others are not",
             sdp(
                 "v=0", "o=- 1 1 IN IP4 192.168.0.2", "c=IN IP4 192.168.0.2", "m=audio 4000 RTP/AVP 0",
-                "m=message 2855 TCP/MSRP *", "m=video 4002/2 RTP/AVP 31", "m=image 4004 udptl t38"),
+                "m=message 2855 SCTP *", "m=video 4002/2 RTP/AVP 31", "m=image 4004 udptl t38"),
             sdp(
                 "v=0", "o=- 1 1 IN IP4 203.0.113.1", "c=IN IP4 203.0.113.1", "m=audio 10000 RTP/AVP 0",
-                "m=message 0 TCP/MSRP *", "m=video 0 RTP/AVP 31", "m=image 10002 udptl t38")
+                "m=message 0 SCTP *", "m=video 0 RTP/AVP 31", "m=image 10002 udptl t38")
         ),
         (
             "a body without streams", sdp("v=0", "o=- 1 1 IN IP4 192.168.0.2", "s=-", "t=0 0"),
@@ -123,13 +123,13 @@ struct RewritingTests {
     func answers() throws {
         let scenario = AnchorScenario()
         try scenario.offer(
-            audio("192.168.0.2", 4000) + sdp("m=video 4002 RTP/AVP 31", "m=message 2855 TCP/MSRP *"))
+            audio("192.168.0.2", 4000) + sdp("m=video 4002 RTP/AVP 31", "m=message 2855 SCTP *"))
         let answer =
             audio("198.51.100.7", 5000, "rtcp:5001", "ice-lite")
-            + sdp("m=video 0 RTP/AVP 31", "m=message 2855 TCP/MSRP *", "m=audio 5004 RTP/AVP 0")
+            + sdp("m=video 0 RTP/AVP 31", "m=message 2855 SCTP *", "m=audio 5004 RTP/AVP 0")
         let expected =
             audio("192.168.0.1", 10_000)
-            + sdp("m=video 0 RTP/AVP 31", "m=message 0 TCP/MSRP *", "m=audio 0 RTP/AVP 0")
+            + sdp("m=video 0 RTP/AVP 31", "m=message 0 SCTP *", "m=audio 0 RTP/AVP 0")
         #expect(try scenario.answer(answer) == expected)
     }
 }

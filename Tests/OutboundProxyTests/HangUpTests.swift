@@ -14,6 +14,19 @@ import Testing
         return (sent.first { $0.side == .inside }, sent.first { $0.side == .outside })
     }
 
+    @Test func `candidates that come one by one cross to neither side (RFC 8840): 415, and the call goes on`() throws {
+        var call = try proxy.callOut()
+        func info(_ text: String) -> String {
+            text.replacing("application/sdp", with: "application/trickle-ice-sdpfrag")
+        }
+        let candidates = "a=ice-ufrag:abcd\nm=audio 9 RTP/AVP 0\na=candidate:1 1 UDP 1 192.168.0.2 4000 typ host\n"
+        let fromITSP = info(call.itsp.request("INFO", body: candidates, extra: "Info-Package: trickle-ice"))
+        #expect(proxy.receive(fromITSP, on: .outside).map(\.status) == [415])
+        let fromPBX = info(call.pbx.request("INFO", body: candidates, extra: "Info-Package: trickle-ice"))
+        #expect(proxy.receive(fromPBX, on: .inside).map(\.status) == [415])
+        #expect(try #require(proxy.receive(call.itsp.request("INFO"), on: .outside).first).method == .info)
+    }
+
     @Test func `media is silent: BYE both ways, with route sets, CSeq + 1 and Reason`() throws {
         var call = try proxy.callOut()
         // The PBX has used CSeq 1 to 3, the ITSP 101.

@@ -95,8 +95,10 @@ struct SessionDescriptionTests {
         arguments: [
             ("RTP/AVP", MediaProtocol.rtp), ("RTP/AVPF", .rtp), ("rtp/avp", .rtp), ("RTP/SAVP", .secure),
             ("RTP/SAVPF", .secure), ("UDP/TLS/RTP/SAVP", .secure), ("UDP/TLS/UDPTL", .secure), ("DTLS/SCTP", .secure),
-            ("TCP/TLS/MSRP", .secure), ("udptl", .datagram), ("UDPTL", .datagram), ("udp", .datagram),
-            ("UDP/BFCP", .datagram), ("TCP/MSRP", .other), ("TCP/RTP/AVP", .other), ("*", .other), ("/", .other),
+            ("TCP/TLS/MSRP", .stream), ("TCP/DTLS/BFCP", .stream), ("UDP/TLS/BFCP", .secure), ("udptl", .datagram),
+            ("UDPTL", .datagram), ("udp", .datagram),
+            ("UDP/BFCP", .datagram), ("TCP/MSRP", .stream), ("TCP/RTP/AVP", .stream), ("MSRP", .stream),
+            ("FOO/TCP", .other), ("*", .other), ("/", .other),
             ("//SAVP", .secure),
         ])
     func transports(_ spelling: String, _ transport: MediaProtocol) throws {

@@ -157,6 +157,13 @@ extension ProxyCore {
         throw MediaFailure(status: 415, reason: "Session Description In A Multipart Body")
     }
 
+    /// Candidates that come one by one (RFC 8840) are for an ICE agent on the other side, and there is none but ours, which
+    /// needs none: they would only show one side's addresses to the other.
+    private func refuseCandidates(of message: Message) throws(MediaFailure) {
+        guard message.hasICECandidates else { return }
+        throw MediaFailure(status: 415, reason: "ICE Candidates End Here")
+    }
+
     /// The body that a request leaves with, when it has a session description: anchored, or none where nobody asked
     /// for it, since it would show one side's addresses to the other. nil leaves the body as it is.
     func anchored(
@@ -165,6 +172,9 @@ extension ProxyCore {
         let message = request.arrival.message
         if message.method.mayCarryMedia, request.arrival.side != request.forwarding.egress {
             try refuseParts(of: message)
+        }
+        if message.method == .info, request.arrival.side != request.forwarding.egress {
+            try refuseCandidates(of: message)
         }
         guard message.hasSDP, message.method.mayCarryMedia, request.arrival.side != request.forwarding.egress else {
             return nil
@@ -259,12 +269,14 @@ extension ProxyCore {
         _ trunk: TrunkSettings?
     ) -> MediaPeer {
         let trunk = side == .outside ? trunk : nil
-        return MediaPeer(
+        var peer = MediaPeer(
             side: side, family: family, signallingAddress: flow.peer.ip, isNAT: trunk?.isNAT ?? false,
             networks: trunk?.mediaNetworks ?? [],
             srtp: side == .inside ? settings.insideSRTP : trunk?.srtp ?? .auto,
             keying: side == .inside ? settings.insideKeying : trunk?.keying ?? .sdes,
             isSignallingSecure: transport == .tls)
+        peer.isPhone = trunk.map { isPhones($0.name) } ?? false
+        return peer
     }
 }
 

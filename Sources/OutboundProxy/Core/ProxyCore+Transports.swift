@@ -1,5 +1,6 @@
 public import NetworkTypes
 import SIP
+import STUN
 
 // What transports ask and tell beside messages: strangers, streams that can't be followed, keep-alives.
 

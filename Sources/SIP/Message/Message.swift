@@ -98,13 +98,18 @@ extension Message {
     public func text(_ name: HeaderName) -> String? { header(name).map { bytes.text($0.value) } }
 
     /// Whether the body is a session description (RFC 3261 §20.15), uncompressed.
-    public var hasSDP: Bool {
-        guard !body.isEmpty, let type = header(.contentType), !has(.contentEncoding) else { return false }
+    public var hasSDP: Bool { isBody(application: "sdp") && !has(.contentEncoding) }
+
+    /// Whether the body is a piece of a session description with ICE candidates (RFC 8840 §9).
+    public var hasICECandidates: Bool { isBody(application: "trickle-ice-sdpfrag") }
+
+    private func isBody(application subtype: StaticString) -> Bool {
+        guard !body.isEmpty, let type = header(.contentType) else { return false }
         let range = type.value.lowerBound..<(bytes.first(UInt8(ascii: ";"), in: type.value) ?? type.value.upperBound)
         // The grammar allows white space around the slash; who misses that lets media pass by the relay.
         guard let slash = bytes.first(UInt8(ascii: "/"), in: range) else { return false }
         return bytes.equals(bytes.trimming(range.lowerBound..<slash), ignoringCase: "application")
-            && bytes.equals(bytes.trimming((slash + 1)..<range.upperBound), ignoringCase: "sdp")
+            && bytes.equals(bytes.trimming((slash + 1)..<range.upperBound), ignoringCase: subtype)
     }
 
     /// Whether the body has parts (RFC 5621), one of which may be a session description.

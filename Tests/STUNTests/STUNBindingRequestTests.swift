@@ -1,4 +1,5 @@
 import NetworkTypes
+import STUN
 import TestSupport
 import Testing
 
@@ -15,7 +16,7 @@ struct STUNBindingRequestTests {
     @Test("The answer to a plain request is the mapped address of RFC 5769 §2.2")
     func mappedAddress() throws {
         let request = try #require(STUNBindingRequest(Self.request()))
-        #expect(request.transactionID == Self.id && request.unknownAttributes.isEmpty && !request.hasFingerprint)
+        #expect(request.message.unknownAttributes.isEmpty && !request.message.hasFingerprint)
         // 192.0.2.1:32853, as in the sample response.
         let answer = request.response(to: try source("192.0.2.1:32853"))
         #expect(
@@ -44,7 +45,7 @@ struct STUNBindingRequestTests {
             0xf2, 0xb5, 0xb2, 0xd3, 0xf2, 0x49, 0xc1, 0xb5, 0x71, 0xa2, 0x80, 0x28, 0x00, 0x04, 0xe5, 0x7a, 0x3b, 0xcf,
         ]
         let request = try #require(STUNBindingRequest(sample))
-        #expect(request.hasFingerprint && request.unknownAttributes == [0x0024])
+        #expect(request.message.hasFingerprint && request.message.unknownAttributes == [0x0024])
         // PRIORITY is ICE's, and nobody who keeps a NAT open sends it: 420 (§7.3.1).
         let answer = request.response(to: try source("192.0.2.1:32853"))
         #expect(answer[0...1] == [1, 0x11] && answer[20...27] == [0, 9, 0, 21, 0, 0, 4, 20])
