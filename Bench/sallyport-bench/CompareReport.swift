@@ -125,7 +125,10 @@ extension CompareReport {
 
     private var delays: [String] {
         relays.flatMap { relay in
-            relay.rates.map { "\(relay.name) at \(Int($0.packetsPerSecond)) packets/s, one way: \($0.oneWay.text)" }
+            relay.rates.map { rate in
+                "\(relay.name) at \(Int(rate.packetsPerSecond)) packets/s: \(Int(1e6 / max(rate.medianCost, 0.001))) a core, "
+                    + "one way: \(rate.oneWay.text)"
+            }
         }
     }
 
