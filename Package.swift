@@ -106,7 +106,7 @@ let package = Package(
         // What must hold for any input: the body of the fuzz targets, and of the replay of what they have found.
         .target(
             name: "FuzzChecks",
-            dependencies: ["DTLS", "MediaRelay", "NetworkTypes", "OutboundProxy", "SDP", "SIP", "SRTP", "TLS"],
+            dependencies: ["DTLS", "MediaRelay", "NetworkTypes", "OutboundProxy", "SDP", "SIP", "SRTP", "STUN", "TLS"],
             path: "Tests/Fuzz/Checks", swiftSettings: pure),
         .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"], swiftSettings: strict),
         .testTarget(
@@ -176,7 +176,7 @@ let package = Package(
 if Context.environment["SALLYPORT_FUZZ"] != nil {
     for name in [
         "FuzzMessage", "FuzzStream", "FuzzURI", "FuzzSDP", "FuzzProxy", "FuzzRelay", "FuzzSRTP", "FuzzCrypto",
-        "FuzzTLS", "FuzzDTLS",
+        "FuzzTLS", "FuzzDTLS", "FuzzSTUN",
     ] {
         package.targets.append(
             .executableTarget(

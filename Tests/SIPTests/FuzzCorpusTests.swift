@@ -15,7 +15,7 @@ import Testing
         .map { [UInt8](try Data(contentsOf: $0)) }
     }
 
-    @Test(arguments: ["message", "stream", "uri", "sdp", "proxy", "relay", "srtp", "crypto", "tls", "dtls"])
+    @Test(arguments: ["message", "stream", "uri", "sdp", "proxy", "relay", "srtp", "crypto", "tls", "dtls", "stun"])
     func `past finds are handled`(target: String) throws {
         let inputs = try Self.inputs(of: target)
         #expect(!inputs.isEmpty)
@@ -44,6 +44,7 @@ import Testing
         case "crypto": CryptoLineCheck.run(input)
         case "tls": HandshakeCheck.run(input)
         case "dtls": KeyingCheck.run(input)
+        case "stun": STUNCheck.run(input)
         default: ProxyCheck.run(input)
         }
     }
