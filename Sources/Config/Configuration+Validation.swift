@@ -146,7 +146,7 @@ extension Configuration {
         let listen = side == .inside ? inside.listen : outside.listen
         guard !listen.contains(where: { $0.transport == transport }) else { return [] }
         // To connect is enough for an ITSP.
-        if transport == .tls, side == .outside { return [] }
+        if transport == .tls, side == .outside, !connectingTLS.isEmpty { return [] }
         let message =
             "we don't speak \(transport) \(side): \(side).listen does not name it"
             + (transport == .tls && tls?.certificate == nil ? ", which needs tls.certificate" : "")

@@ -67,6 +67,15 @@ extension Configuration {
         return listeners(of: .outside).filter { outer in inner.contains { $0 == outer } }
     }
 
+    /// What we call ourselves outside in messages over TLS where we don't listen for it, but only connect. Nowhere that is
+    /// the inside's.
+    public var connectingTLS: [SocketAddress] {
+        guard !outside.listen.contains(where: { $0.transport == .tls }) else { return [] }
+        let inner = listeners(of: .inside).filter { $0.transport == .tls }.map(\.address)
+        return outside.addresses.map { SocketAddress($0, TransportProtocol.tls.defaultPort) }
+            .filter { !inner.contains($0) }
+    }
+
     /// Every SIP socket of one side: each address with each listener; inside also that of remote phones.
     public func listeners(of side: Side) -> [(transport: TransportProtocol, address: SocketAddress)] {
         let (addresses, listen) =

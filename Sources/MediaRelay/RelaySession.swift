@@ -27,7 +27,9 @@ extension RelaySession {
     func remove(_ stream: RelayStream) {
         stream.close()
         streams.removeAll { $0 === stream }
-        if closed.count < Self.closedReports { closed += stream.reports }
+        // What an offer opened that was refused has nothing to tell.
+        let reports = stream.reports.filter { $0.counters != RelayCounters() }
+        if closed.count < Self.closedReports { closed += reports }
     }
 
     var reports: [LegReport] { closed + streams.flatMap(\.reports) }

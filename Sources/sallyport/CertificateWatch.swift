@@ -70,9 +70,8 @@ final class CertificateWatch {
 extension Configuration {
     /// All files that the `tls` keys name.
     var filesOfTLS: [String] {
-        guard let tls else { return [] }
         var files: [String] = []
-        for settings in [tls] + trunks.compactMap({ clientTLS(of: $0) }) {
+        for settings in [tls].compactMap({ $0 }) + trunks.compactMap({ clientTLS(of: $0) }) {
             files += [settings.certificate, settings.key].compactMap { $0 }
             if case .file(let path) = settings.authorities { files.append(path) }
         }

@@ -45,16 +45,14 @@ extension Configuration {
             for (trunk, address) in sourcePorts {
                 listeners.append(outsideListener(.next(in: listeners), (.udp, address), trunk: trunk.name))
             }
-            if !outside.listen.contains(where: { $0.transport == .tls }) { addConnectingTLS(to: &listeners) }
+            addConnectingTLS(to: &listeners)
         }
         return listeners
     }
 
     /// Who does not listen for TLS outside can still connect to ITSPs that want it, which needs no certificate.
     private func addConnectingTLS(to listeners: inout [Listener]) {
-        for ip in outside.addresses {
-            let address = SocketAddress(ip, TransportProtocol.tls.defaultPort)
-            guard !listeners.contains(where: { $0.local == address && $0.transport == .tls }) else { continue }
+        for address in connectingTLS {
             listeners.append(outsideListener(.next(in: listeners), (.tls, address), isOpen: false))
         }
     }

@@ -12,6 +12,8 @@ final class LogWriter: Sendable {
         var octets: [UInt8] = []
         var lost = 0
         var isScheduled = false
+        /// The descriptor took part of a line last.
+        var isWithinLine = false
     }
 
     /// The most octets that wait.
@@ -38,6 +40,7 @@ final class LogWriter: Sendable {
                 defer { descriptor = next }
                 return descriptor
             }
+            pending.withLock { $0.isWithinLine = false }
             close(old)
         }
     }
@@ -79,15 +82,21 @@ final class LogWriter: Sendable {
         }
     }
 
-    /// What the descriptor does not take is lost: there is nobody left to tell.
+    /// What the descriptor does not take (a full disk) is lost and counted; a line that was cut off ends before the next.
     private func put(_ octets: [UInt8]) {
         let descriptor = descriptor.withLock { $0 }
-        var rest = octets[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        let octets = pending.withLock { $0.isWithinLine } ? [10] + octets : octets
+        var written = 0
+        while written < octets.count {
+            let count = octets[written...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
+            guard count > 0 else { break }
+            written += count
+        }
+        let lost = octets[written...].count { $0 == 10 }
+        pending.withLock { pending in
+            pending.lost += lost
+            if written > 0 { pending.isWithinLine = octets[written - 1] != 10 }
         }
     }
 }

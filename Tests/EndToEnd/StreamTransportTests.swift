@@ -21,13 +21,13 @@ private final class Bench: TransportClient {
     var isStranger = false
     var isBehind = false
 
-    init(limits: (inout StreamLimits) -> Void = { _ in }) throws {
+    init(isOpen: Bool = true, limits: (inout StreamLimits) -> Void = { _ in }) throws {
         loop = try EventLoop()
         // A port that was just free; another process could take it, which would be seen as an error here.
         let port = try TestStreamListener(at: SocketAddress(IPAddress(v4: 0x7f00_0001), 0)).address.port
         listener = Listener(
             id: ListenerID(0), side: .inside, transport: .tcp,
-            local: SocketAddress(IPAddress(v4: 0x7f00_0001), port))
+            local: SocketAddress(IPAddress(v4: 0x7f00_0001), port), isOpen: isOpen)
         var own = StreamLimits()
         limits(&own)
         let links = ShardLinks(
@@ -114,6 +114,29 @@ struct StreamTransportTests {
         let stranger = try bench.connect()
         #expect(bench.run { $0.counters.unfinished == 1 })
         #expect(stranger.ends() && !known.ends(within: 100))
+    }
+
+    @Test("A peer that can't connect to us keeps its only way, for as long as it is used")
+    func onlyWay() throws {
+        let bench = try Bench(isOpen: false) { limits in
+            limits.idle = .milliseconds(50)
+            limits.keepAlive = .milliseconds(100)
+            limits.lease = .milliseconds(600)
+        }
+        let server = try TestStreamListener(at: SocketAddress(IPAddress(v4: 0x7f00_0001), 0))
+        bench.transport?.send(Self.message, on: Flow(listener: ListenerID(0), peer: server.address))
+        var accepted: TestStream?
+        #expect(
+            bench.run { _ in
+                accepted = accepted ?? server.accept(within: 0)
+                return accepted != nil
+            })
+        let stream = try #require(accepted)
+        #expect(bench.run(.milliseconds(450)) { _ in false } == false)
+        #expect(bench.transport?.count == 1 && !stream.ends(within: 0))
+        let octets = stream.pending
+        #expect(octets.count > Self.message.count && octets.suffix(4).elementsEqual([13, 10, 13, 10]))
+        #expect(bench.run { $0.counters.idle == 1 })
     }
 
     @Test("A peer that takes nothing is closed when it has too much waiting, or for too long")

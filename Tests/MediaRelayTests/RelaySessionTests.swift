@@ -70,7 +70,8 @@ struct RelaySessionTests {
             return
         }
         #expect(session == audio.id.session)
-        #expect(reports.count == 4)
+        // The leg that nothing came to is told of as long as its stream is there.
+        #expect(reports.count == 3)
         #expect(reports.map(\.counters.packets).reduce(0, +) == 2)
         #expect(Set(reports.map(\.stream)) == [audio.id, video.id])
         #expect(scenario.core.sessionCount == 0)

@@ -8,11 +8,11 @@ import Testing
 struct SecureOfferTests {
     private static let tls = ListenerID(4)
 
-    /// A trunk over TLS, or the inside over UDP.
-    private func proxy(_ srtp: SRTPPolicy = .auto, transport: TransportProtocol = .tls) -> ProxyHarness {
+    /// A trunk over TLS.
+    private func proxy(_ srtp: SRTPPolicy = .auto) -> ProxyHarness {
         var trunk = TrunkSettings(name: "itsp", domain: "203.0.113.10")
         trunk.srtp = srtp
-        trunk.transport = transport
+        trunk.transport = .tls
         return ProxyHarness(trunks: [trunk]) {
             $0.listeners.append(
                 Listener(
@@ -102,7 +102,7 @@ struct SecureOfferTests {
         let third = try #require(proxy.advance(.milliseconds(200)).first { $0.isRequest && $0.method == .invite })
         #expect(proxy.media.receivers.map(\.srtpOffer) == [.secure, .opportunistic, .opportunistic])
         // Once, and not for ever.
-        #expect(answer(482, "Merged Request", to: third, proxy).filter { $0.side == .inside }.map(\.status).count == 1)
+        #expect(answer(482, "Merged Request", to: third, proxy).filter { $0.side == .inside }.map(\.status) == [482])
         #expect(proxy.core.callCount == 0)
     }
 
@@ -131,14 +131,58 @@ struct SecureOfferTests {
         #expect(proxy.media.receivers.count == 1)
     }
 
-    @Test("a 2xx to the offer that was refused before, from a hop that forked, is hung up")
+    @Test("what a refusing hop says after its refusal is nobody's")
     func late() throws {
         let proxy = proxy()
         let first = try invite(proxy)
         let again = try #require(answer(488, "Not Acceptable Here", to: first, proxy).last)
-        let late = answer(200, "OK", to: first, proxy, tag: "late", body: CallTexts.sdpOutside)
-        #expect(late.allSatisfy { $0.side == .outside })
+        #expect(answer(200, "OK", to: first, proxy, tag: "late", body: CallTexts.sdpOutside).isEmpty)
         let ok = answer(200, "OK", to: again, proxy, body: CallTexts.sdpOutside)
         #expect(ok.map(\.status) == [200])
+    }
+
+    @Test("what is said to the second offer counts, and not the 488 before it", arguments: [486, 503, 480, 401])
+    func verdict(status: Int) throws {
+        let proxy = proxy()
+        let again = try #require(answer(488, "Not Acceptable Here", to: try invite(proxy), proxy).last)
+        let told = answer(status, "No", to: again, proxy).filter { $0.side == .inside }
+        #expect(told.map(\.status) == [status == 503 ? 500 : status])
+        #expect(proxy.core.callCount == 0)
+        // It was not for the offer, unless the caller is only to try once more.
+        _ = try invite(proxy, callID: "call-2")
+        #expect(proxy.media.receivers.last?.srtpOffer == (status == 401 ? .opportunistic : .secure))
+    }
+
+    @Test("no answer to the second offer is a timeout, and a CANCEL of it ends with 487")
+    func silence() throws {
+        let silent = proxy()
+        try #require(answer(488, "Not Acceptable Here", to: try invite(silent), silent).last?.method == .invite)
+        let told = silent.advance(.seconds(40)).filter { $0.side == .inside && $0.status > 100 }
+        #expect(Set(told.map(\.status)) == [408])
+        let ringing = proxy()
+        let again = try #require(answer(488, "Not Acceptable Here", to: try invite(ringing), ringing).last)
+        answer(180, "Ringing", to: again, ringing)
+        let cancel = CallTexts.outboundINVITE(branch: "z9hG4bKcall-1", body: nil)
+        let sent = ringing.receive(cancel.replacing("INVITE", with: "CANCEL"), on: .inside)
+        #expect(sent.map(\.status) == [200, 0] && sent[1].method == .cancel)
+        #expect(
+            answer(487, "Request Terminated", to: again, ringing).filter { $0.side == .inside }.map(\.status) == [487])
+    }
+
+    @Test("over UDP the second offer waits until the callee has forgotten the first")
+    func datagrams() throws {
+        let proxy = ProxyHarness(pbxs: [PBXSettings(host: "192.168.0.2", port: 5060)]) { $0.insideSRTP = .optional }
+        proxy.core.apply(.learn(domain: "itsp.example", address: ProxyHarness.itsp.ip, until: .distantFuture))
+        let first = try #require(
+            proxy.receive(CallTexts.inboundINVITE(uri: "sip:8005551212@203.0.113.1"), on: .outside)
+                .first { $0.method == .invite && $0.isRequest })
+        let refusal = CallTexts.response(488, "Not Acceptable Here", to: first, tag: "r")
+        #expect(proxy.receive(refusal, on: .inside).map(\.method) == [.ack])
+        #expect(proxy.advance(.milliseconds(5400)).allSatisfy { !$0.isRequest })
+        let again = try #require(proxy.advance(.milliseconds(200)).first { $0.isRequest && $0.method == .invite })
+        #expect(again.to == first.to && proxy.media.receivers.map(\.srtpOffer) == [.opportunistic, .secure])
+        let ok = CallTexts.response(
+            200, "OK", to: again, tag: "b", contact: "sip:b@192.168.0.2", body: CallTexts.sdpInside)
+        #expect(proxy.receive(ok, on: .inside).map(\.status) == [200])
     }
 }

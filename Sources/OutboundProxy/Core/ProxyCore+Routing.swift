@@ -323,7 +323,9 @@ extension ProxyCore {
         let host = uri.parameters.first("maddr", in: bytes)?.value ?? uri.host
         let transport = demanded ?? .udp
         if let address = HostText.address(host, in: bytes) {
-            guard identities.speaks(transport) else { return .failure(Refusal(lacking: transport)) }
+            guard identities.speaks(transport, on: side) else {
+                return .failure(Refusal(lacking: transport))
+            }
             return .success(
                 .target(Target(transport, SocketAddress(address.unmapped, uri.port ?? transport.defaultPort))))
         }

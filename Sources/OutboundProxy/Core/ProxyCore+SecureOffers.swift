@@ -6,7 +6,8 @@ import SIP
 extension ProxyCore {
     /// Decides what the offer is like, and keeps what is needed to make another one.
     func chooseOffer(of request: PendingRequest, to peer: inout MediaPeer, on flow: Flow, at now: Instant) {
-        guard peer.hasChoiceOfOffers, let server = request.server else { return }
+        guard let server = request.server else { return }
+        guard peer.hasChoiceOfOffers else { return server.otherOffer = nil }
         if let other = server.otherOffer {
             // Another target gets what the one before gets now.
             peer.srtpOffer = other.isMade ? other.form : other.form.other
@@ -34,10 +35,12 @@ extension ProxyCore {
             offerOtherwise(server, at: now)
             return true
         case 482 where other.isMade && isReliable && server.offerChanges == 1: break
-        case 488:
-            offers.forget(other.flow.peer, ofTrunk: server.trunk)
+        // The caller repeats the request, and that one begins with what this one has come to.
+        case 401, 407: return false
+        default:
+            // That it was refused had another reason.
+            if other.isMade { offers.forget(other.flow.peer, ofTrunk: server.trunk) }
             return false
-        default: return false
         }
         schedule(offerOf: server, at: now + settings.timers.absorption)
         return true
@@ -50,6 +53,8 @@ extension ProxyCore {
         if let session = server.call?.session { media.rollback(session: session, exchange: server.serial) }
         server.failover?.bodies = []
         server.offer = .none
+        // What is said to the other offer counts.
+        if let best = server.best, best.status == 488 || best.status == 482 { server.best = nil }
         send(
             PendingRequest(arrival: other.arrival, forwarding: other.forwarding, server: server), on: other.flow,
             at: now)

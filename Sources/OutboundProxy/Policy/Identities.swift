@@ -153,7 +153,9 @@ struct Identities {
     }
 
     /// Whether we speak the transport anywhere.
-    func speaks(_ transport: TransportProtocol) -> Bool { listeners.contains { $0.transport == transport } }
+    func speaks(_ transport: TransportProtocol, on side: Side) -> Bool {
+        listeners.contains { $0.transport == transport && $0.side == side }
+    }
 
     /// The transports and families that a name on `side` may be located for. TLS is used only where it is demanded: a
     /// peer that offers it may want a certificate of ours.

@@ -1,5 +1,6 @@
 import Glibc
 import NetworkTypes
+import OutboundProxy
 import Reactor
 import SIP
 import TLS
@@ -90,13 +91,17 @@ final class StreamConnection: TCPConnectionOwner {
     private var partialSince: Instant?
     private var stalledSince: Instant?
     private var endsAt: Instant?
+    /// Whether the peer can't connect to us; and when the last message went or came.
+    private let isOnlyWay: Bool
+    private var lastMessage: Instant
     private static let pong: [UInt8] = [13, 10]
+    private static let ping: [UInt8] = [13, 10, 13, 10]
     /// More flows than a peer can have with a listener: the newest are told.
     private static let mostOrigins = 64
 
     private init(
-        _ flow: Flow, isKnown: Bool, isOurs: Bool, tls: TLSEngine?, limits: StreamLimits, loop: EventLoop,
-        owner: any StreamConnectionOwner
+        _ flow: Flow, isKnown: Bool, isOurs: Bool, isOnlyWay: Bool = false, tls: TLSEngine?, limits: StreamLimits,
+        loop: EventLoop, owner: any StreamConnectionOwner
     ) {
         self.flow = flow
         self.isOurs = isOurs
@@ -105,8 +110,10 @@ final class StreamConnection: TCPConnectionOwner {
         self.limits = limits
         self.loop = loop
         self.owner = owner
+        self.isOnlyWay = isOnlyWay
         begun = loop.now
         lastTraffic = loop.now
+        lastMessage = loop.now
     }
 
     /// One that a listener took.
@@ -120,13 +127,16 @@ final class StreamConnection: TCPConnectionOwner {
         tcp = try TCPConnection(accepted, on: loop, buffer: buffer, owner: self)
     }
 
-    /// One of ours, from an address of ours to the peer.
+    /// One of ours, from a listener's address to the peer.
     convenience init(
-        opening flow: Flow, from local: IPAddress, options: TCPOptions, tls: TLSEngine?, limits: StreamLimits,
+        opening flow: Flow, from listener: Listener, options: TCPOptions, tls: TLSEngine?, limits: StreamLimits,
         on loop: EventLoop, buffer: ReceiveBuffer, owner: any StreamConnectionOwner
     ) throws(SystemError) {
-        self.init(flow, isKnown: true, isOurs: true, tls: tls, limits: limits, loop: loop, owner: owner)
-        tcp = try TCPConnection(to: flow.peer, from: local, options: options, on: loop, buffer: buffer, owner: self)
+        self.init(
+            flow, isKnown: true, isOurs: true, isOnlyWay: !listener.isOpen, tls: tls, limits: limits, loop: loop,
+            owner: owner)
+        tcp = try TCPConnection(
+            to: flow.peer, from: listener.local.ip, options: options, on: loop, buffer: buffer, owner: self)
     }
 
     // MARK: Sending
@@ -140,6 +150,7 @@ final class StreamConnection: TCPConnectionOwner {
             if origins.count == Self.mostOrigins { origins.removeFirst() }
             origins.append(origin)
         }
+        lastMessage = loop.now
         queue(message)
     }
 
@@ -220,7 +231,7 @@ final class StreamConnection: TCPConnectionOwner {
         if let endsAt { return endsAt }
         if isOpening { return begun + limits.opening }
         if isShakingHands { return begun + limits.handshake }
-        var deadline = lastTraffic + limits.idle
+        var deadline = lastTraffic + (isOnlyWay ? limits.keepAlive : limits.idle)
         if let partialSince { deadline = min(deadline, partialSince + messageTime) }
         if let stalledSince { deadline = min(deadline, stalledSince + limits.stalled) }
         return deadline
@@ -239,6 +250,7 @@ final class StreamConnection: TCPConnectionOwner {
         if isOpening { return end(.unreachable(SystemError("connect to \(flow.peer)", code: ETIMEDOUT))) }
         if let stalledSince, stalledSince + limits.stalled <= now { return end(.overflowed) }
         if let partialSince, partialSince + messageTime <= now { return end(.unfinished) }
+        if isOnlyWay, lastMessage + limits.lease > now { return queue(Self.ping) }
         end(.idle)
     }
 
@@ -332,6 +344,7 @@ final class StreamConnection: TCPConnectionOwner {
         switch unit {
         case .ping: queue(Self.pong)
         case .message(let message):
+            lastMessage = loop.now
             if message.wantsResponse { unanswered += 1 }
             owner.received(message, on: self)
         }

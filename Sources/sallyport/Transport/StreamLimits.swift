@@ -10,6 +10,10 @@ struct StreamLimits {
     var handshakesPerTurn = 4
     /// Without anything in either direction, keep-alives included.
     var idle = Duration.seconds(900)
+    /// The same where the peer can't connect to us, so that our connection is its only way: it is held open with an empty
+    /// line for as long as a message now and then shows that it is still wanted.
+    var keepAlive = Duration.seconds(120)
+    var lease = Duration.seconds(7200)
     /// For a message to be whole, once it has begun.
     var message = Duration.seconds(30)
     /// The same for a stranger, who has to say something in that time as well (security 33).

@@ -52,7 +52,7 @@ final class StreamTransport: StreamConnectionOwner {
         (self.index, self.loop, self.listeners, self.links) = (index, loop, listeners, links)
         (self.limits, self.logger, self.client) = (limits, logger, client)
         handshakes = HandshakeTurns(limit: limits.handshakesPerTurn, on: loop)
-        checkInterval = min(.seconds(30), limits.message, limits.strangerMessage, limits.idle, limits.stalled)
+        checkInterval = min(.seconds(30), limits.message, limits.idle, limits.stalled)
         for (listener, device) in zip(listeners, devices) {
             var own = options
             own.device = device
@@ -221,7 +221,7 @@ final class StreamTransport: StreamConnectionOwner {
         }
         do {
             let connection = try StreamConnection(
-                opening: flow, from: listener.local.ip, options: options[Int(key.listener.index)], tls: tls,
+                opening: flow, from: listener, options: options[Int(key.listener.index)], tls: tls,
                 limits: limits, on: loop, buffer: buffer, owner: self)
             links.census.add(flow.peer.ip)
             counters.opened += 1
