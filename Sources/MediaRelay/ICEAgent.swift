@@ -7,20 +7,23 @@ import STUN
 ///
 /// Verified first, acted upon after (FreeSWITCH CVE-2026-116790). The tag of a check does not cover its source, so that
 /// a copy sent from elsewhere would be as good as the original: the transactions that were answered are remembered, and
-/// one that comes again from another source does nothing. When there is no more room for them, sources that are not
+/// one that comes again from a source that was never answered does nothing. When there is no more room for them, sources that are not
 /// known yet are refused until the peer restarts ICE.
 ///
 /// MESSAGE-INTEGRITY alone is read: ICE has HMAC-SHA1 (RFC 8445 §7.2.2), and the other algorithm would have to be
 /// agreed on (RFC 8489 §9.1).
 final class ICEAgent {
-    static let maximumTransactions = 1_024
+    static let maximumTransactions = 16_384
+    private static let maximumSources = 64
 
     /// One set of credentials. Those of before an ICE restart are good until the new ones are agreed on.
     private struct Generation {
         let credentials: ICECredentials
         let hash: HMACSHA1
         var peerFragment: [UInt8]?
-        var transactions: ContiguousArray<(id: UInt64, source: SocketAddress)> = []
+        var transactions: Set<UInt64> = []
+        /// Who was answered, the latest last.
+        var sources: ContiguousArray<SocketAddress> = []
     }
 
     /// The newest is the last; there are at most two.
@@ -105,14 +108,17 @@ extension ICEAgent {
         return source.port != 0 && parameters.policy.objection(to: source.ip, of: parameters.side) == nil
     }
 
-    /// Whether a transaction was not seen yet, or only from this very source, which then repeats itself.
+    /// Whether a transaction was not seen yet, or comes from a source that is known, and that may repeat itself.
     private func isNew(_ id: STUNTransactionID, from source: SocketAddress, in index: Int) -> Bool {
         let key = id.low ^ UInt64(id.high) << 16
-        if let known = generations[index].transactions.first(where: { $0.id == key }) { return known.source == source }
-        if generations[index].transactions.count >= Self.maximumTransactions {
-            return generations[index].transactions.contains { $0.source == source }
+        let isKnown = generations[index].sources.contains(source)
+        guard generations[index].transactions.count < Self.maximumTransactions,
+            generations[index].transactions.insert(key).inserted
+        else { return isKnown }
+        if !isKnown {
+            if generations[index].sources.count == Self.maximumSources { generations[index].sources.removeFirst() }
+            generations[index].sources.append(source)
         }
-        generations[index].transactions.append((key, source))
         return true
     }
 }

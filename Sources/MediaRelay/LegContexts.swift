@@ -4,8 +4,8 @@ import SRTP
 /// The contexts of one media leg, one for each key and direction, shared by all forks.
 ///
 /// A key that comes back finds its context as it was: neither does a roll-over counter start anew, nor is an index used
-/// twice. More keys than can be in use at a time are remembered: an exchange may go back to those of the one before,
-/// and there are at most ``AnchoredSession/maximumExchanges`` of them.
+/// twice. Contexts in use are never forgotten, and of others more are remembered than an exchange could go back to:
+/// there are at most ``AnchoredSession/maximumExchanges``.
 final class LegContexts {
     private static let capacity = 2 * AnchoredSession.maximumExchanges
 
@@ -17,6 +17,8 @@ final class LegContexts {
         direction == .sending ? Self.find(keys, .sending, in: &sending) : Self.find(keys, .receiving, in: &receiving)
     }
 
+    private static func isUnused(_ context: inout SRTPContext) -> Bool { isKnownUniquelyReferenced(&context) }
+
     private static func find(
         _ keys: KeyingMaterial, _ direction: SRTPContext.Direction,
         in known: inout [(keys: KeyingMaterial, context: SRTPContext)]
@@ -27,7 +29,9 @@ final class LegContexts {
             return entry.context
         }
         guard let context = try? SRTPContext(keys, direction) else { return nil }
-        if known.count == capacity { known.removeFirst() }
+        if known.count >= capacity, let unused = known.indices.first(where: { isUnused(&known[$0].context) }) {
+            known.remove(at: unused)
+        }
         known.append((keys, context))
         return context
     }

@@ -107,10 +107,12 @@ extension MediaAnchor {
         of description: SessionDescription, _ accepted: [Accepted], answering exchange: Exchange, _ fork: UInt32,
         _ reservation: Reservation, in session: AnchoredSession
     ) -> [LegLine] {
+        let peer = exchange.offerer == .caller ? session.callee : session.caller
         var lines = description.media.indices.map {
             LegLine(
                 port: 0, face: LegFace(profile: exchange[media: $0]?.profile),
-                isLeftAlone: description.media[$0].isLeftAlone && exchange[media: $0]?.isLeftAlone == true)
+                isLeftAlone: exchange[media: $0]?.isLeftAlone == true
+                    && reader.isLeftAlone(description.media[$0], from: peer.side))
         }
         for answer in accepted {
             guard let line = exchange[media: answer.index] else { continue }

@@ -27,7 +27,7 @@ extension MediaAnchor {
             isEarly: session.confirmedFork == nil, lines: lines, usesICE: description.usesICE)
         let written = try accept(offer, description, in: session, legs, from: sender, to: receiver)
         noteICE(of: sender, in: description)
-        noteLeftAlone(description, in: session)
+        noteLeftAlone(lines, of: description, in: session)
         return written
     }
 
@@ -68,14 +68,28 @@ extension MediaAnchor {
             }
         }
         description.leaveSecured(of: &lines)
-        // Who offers a stream twice leaves the choice to us; else what can't be secured as it must be is no offer.
-        for refusal in refusals where !description.hasTwin(of: refusal.index, takenIn: lines) { throw refusal.why }
+        for refusal in refusals
+        where !mayBeDropped(refusal.index, of: description, takenIn: lines, in: session, end, fork) {
+            throw refusal.why
+        }
         if description.media.contains(where: { $0.port != 0 }),
             !lines.contains(where: { $0.remote != nil || $0.isLeftAlone })
         {
             throw .notAcceptable(.noRelayableMedia)
         }
         return lines
+    }
+
+    /// Whether a stream that can't be secured as it must be is refused alone: one that is offered twice, which leaves the
+    /// choice to us, and what comes with a call's audio. A call without its audio is none, and what was secure stays so.
+    private func mayBeDropped(
+        _ index: Int, of description: SessionDescription, takenIn lines: [Exchange.Line], in session: AnchoredSession,
+        _ end: LegEnd, _ fork: UInt32
+    ) -> Bool {
+        if description.hasTwin(of: index, takenIn: lines) { return true }
+        let type = description.type(of: description.media[index])
+        return type != "audio" && lines.contains { $0.remote != nil }
+            && !session.wasSecure(type, at: index, facing: end, fork)
     }
 
     private func line(
@@ -85,7 +99,7 @@ extension MediaAnchor {
         var line = Exchange.Line(remote: read.remote, isHeld: read.isHeld)
         line.profile = media.profile
         line.ice = read.ice
-        line.isLeftAlone = media.isLeftAlone
+        line.isLeftAlone = reader.isLeftAlone(media, from: policy.peer.side)
         line.isMultiplexed = media.isMultiplexed && media.isRTP
         guard read.remote != nil else { return line }
         switch try policy.choose(from: media) {
@@ -256,7 +270,8 @@ extension MediaAnchor {
             exchange?.offerer == end && exchange?.lines.count == description.media.count ? exchange?.direct : nil
         let lines = description.media.indices.map { index -> LegLine in
             let line = exchange?[media: index]
-            if description.media[index].isLeftAlone, line?.isLeftAlone ?? (session.media(at: index) == nil) {
+            let isLeftAlone = reader.isLeftAlone(description.media[index], from: legs[end].side)
+            if isLeftAlone, line?.isLeftAlone ?? (session.media(at: index) == nil) {
                 return LegLine(port: 0, isLeftAlone: true)
             }
             guard description.media[index].isRelayable else {

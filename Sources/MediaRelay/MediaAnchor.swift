@@ -54,8 +54,9 @@ public final class MediaAnchor {
     func noteICE(of peer: MediaPeer, in description: SessionDescription) { phonesWithICE.note(peer, description) }
 
     /// Notes the first stream of a session that crosses without us.
-    func noteLeftAlone(_ description: SessionDescription, in session: AnchoredSession) {
-        guard !session.hasToldUnanchored, let media = description.media.first(where: \.isLeftAlone) else { return }
+    func noteLeftAlone(_ lines: [Exchange.Line], of description: SessionDescription, in session: AnchoredSession) {
+        guard !session.hasToldUnanchored, let index = lines.firstIndex(where: \.isLeftAlone) else { return }
+        let media = description.media[index]
         session.hasToldUnanchored = true
         unanchoredSessions &+= 1
         unanchored.append(UnanchoredStream(session: session.id, transport: description.transport(of: media)))

@@ -24,7 +24,7 @@ extension MediaChannel {
         _ slot: inout MutableSpan<UInt8>, length: Int, from source: SocketAddress, at now: Instant
     ) -> RelayVerdict {
         guard length <= slot.count else { return .drop(.malformed) }
-        if let components, length > 0, slot[0] < 4 {
+        if length > 0, slot[0] < 4, let components {
             return answer(&slot, length, from: source, at: now, components)
         }
         return receive(&slot, length: length, from: source, at: now, joints: 0)

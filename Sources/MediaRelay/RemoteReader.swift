@@ -55,6 +55,13 @@ struct RemoteReader {
             ice: isJoined ? nil : PeerICE(media))
     }
 
+    /// Whether a line crosses as it is, without us: its receiver must not be sent where media may not go either.
+    func isLeftAlone(_ media: MediaDescription, from side: Side) -> Bool {
+        guard media.isLeftAlone else { return false }
+        guard case .ip(let address)? = media.connection?.address else { return true }
+        return policy.objection(to: address.unmapped, of: side) == nil
+    }
+
     private func apply(
         _ ip: IPAddress, _ media: MediaDescription, from peer: MediaPeer, _ family: IPAddress.Family,
         _ remote: inout LegRemote

@@ -23,8 +23,6 @@ struct SecurityPolicy {
 
     var isRequired: Bool { wasSecure || peer.srtp == .required }
 
-    private var maySeeKeys: Bool { wasSecure || peer.maySeeKeys }
-
     private var offersKeys: Bool { wasSecure || peer.isOfferedKeys }
 
     /// A fingerprint may be read by anybody.
@@ -37,7 +35,7 @@ struct SecurityPolicy {
     /// Where an offer has both, its profile decides, and else what is configured.
     func choose(from media: MediaDescription) throws(MediaRefusal) -> Keying? {
         if let profile = media.profile {
-            let line = maySeeKeys && !profile.namesDTLS ? media.crypto.first : nil
+            let line = peer.maySeeKeys && !profile.namesDTLS ? media.crypto.first : nil
             if let line, peer.keying == .sdes || !hasFingerprint(media) { return .crypto(line) }
             if hasFingerprint(media) { return .dtls(media.identity) }
         }
@@ -70,6 +68,8 @@ struct SecurityPolicy {
             face.isMultiplexed = true
             return face
         }
+        // However secure the leg was by other means, keys are not shown to everybody.
+        guard peer.maySeeKeys else { return face }
         face.crypto = Self.offered.enumerated().map { CryptoAttribute(tag: UInt32($0 + 1), keys: keys($1)) }
         return face
     }
@@ -77,7 +77,7 @@ struct SecurityPolicy {
     /// Whether keys come from DTLS: as was agreed on, else as is configured.
     private func usesDTLS(_ before: LegFace?) -> Bool {
         if fingerprint == nil || before?.crypto.isEmpty == false { return false }
-        return before?.dtls != nil || peer.keying == .dtls
+        return before?.dtls != nil || peer.keying == .dtls || !peer.maySeeKeys
     }
 
     /// What an answer to `face` settles on; nil for a plain stream.

@@ -8,7 +8,7 @@ public enum MediaProtocol: UInt8, Hashable, Sendable {
     case secure
     /// Datagrams without RTP: udptl (T.38), udp, UDP/BFCP.
     case datagram
-    /// TCP, with TLS or without, as MSRP and BFCP use it: nothing that a relay of datagrams could do.
+    /// MSRP and BFCP over TCP, with TLS or without: nothing that a relay of datagrams could do.
     case stream
     /// What nobody has heard of.
     case other
@@ -16,7 +16,7 @@ public enum MediaProtocol: UInt8, Hashable, Sendable {
     init(_ bytes: [UInt8], _ word: Range<Int>) {
         let parts = bytes[word].split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
             .map { $0.startIndex..<$0.endIndex }
-        if let first = parts.first, Self.isStream(bytes, first) {
+        if let first = parts.first, Self.isStream(bytes, first), parts.contains(where: { Self.isSession(bytes, $0) }) {
             self = .stream
         } else if parts.contains(where: { Self.isSecure(bytes, $0) }) {
             self = .secure
@@ -27,6 +27,10 @@ public enum MediaProtocol: UInt8, Hashable, Sendable {
 
     private static func isStream(_ bytes: [UInt8], _ part: Range<Int>) -> Bool {
         bytes.equals(part, ignoringCase: "TCP") || bytes.equals(part, ignoringCase: "MSRP")
+    }
+
+    private static func isSession(_ bytes: [UInt8], _ part: Range<Int>) -> Bool {
+        bytes.equals(part, ignoringCase: "MSRP") || bytes.equals(part, ignoringCase: "BFCP")
     }
 
     private static func isSecure(_ bytes: [UInt8], _ part: Range<Int>) -> Bool {

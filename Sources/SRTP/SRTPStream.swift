@@ -20,8 +20,10 @@ final class SRTPStream {
     /// The same with wraps, and the index that it began with; nil while numbers leave as they came.
     private(set) var continuation: (offset: UInt32, since: UInt32)?
     private var mustContinue = false
-    /// The number that would make a step back a restart: two in a row are believed.
-    private var restart: UInt16?
+    /// The number that would make a step back a restart, and how many in a row have said so.
+    private var restart: (next: UInt16, run: Int)?
+    /// Steps back that late or repeated packets of a stream may make (NACK): it takes more of them to be a restart.
+    private static let shortStep: UInt16 = 3000
 
     init(ssrc: UInt32) {
         self.ssrc = ssrc
@@ -66,11 +68,18 @@ extension SRTPStream {
             restart = nil
             return try use(index)
         }
-        guard sequenceNumber == restart || mustContinue else {
-            restart = sequenceNumber &+ 1
+        let run = restart.map { $0.next == sequenceNumber ? $0.run + 1 : 1 } ?? 1
+        guard mustContinue || run >= runOfRestart(sequenceNumber) else {
+            restart = (sequenceNumber &+ 1, run)
             throw .replayed
         }
         return try continued(from: sequenceNumber)
+    }
+
+    private func runOfRestart(_ sequenceNumber: UInt16) -> Int {
+        guard let highest = media.highest else { return 2 }
+        let step = UInt16(truncatingIfNeeded: highest) &- (sequenceNumber &+ offset)
+        return step < Self.shortStep ? 8 : 2
     }
 
     /// Lets the packets of another source go on from where this stream was.

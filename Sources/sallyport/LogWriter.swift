@@ -69,11 +69,9 @@ final class LogWriter: Sendable {
     private func drain() {
         while true {
             let (octets, lost) = pending.withLock { pending in
-                defer {
-                    pending.isScheduled = !pending.octets.isEmpty
-                    pending.octets = []
-                    pending.lost = 0
-                }
+                pending.isScheduled = !pending.octets.isEmpty
+                guard pending.isScheduled else { return ([UInt8](), 0) }
+                defer { (pending.octets, pending.lost) = ([], 0) }
                 return (pending.octets, pending.lost)
             }
             if octets.isEmpty { return }

@@ -14,7 +14,7 @@ struct MediaTypeTests {
     @Test(
         "A stream over TCP crosses as it is and keeps its address, though that of the session becomes ours",
         arguments: [
-            "TCP/MSRP", "TCP/TLS/MSRP", "TCP/BFCP", "TCP/TLS/BFCP", "tcp/msrp", "TCP/DTLS/BFCP", "TCP/RTP/AVP",
+            "TCP/MSRP", "TCP/TLS/MSRP", "TCP/BFCP", "TCP/TLS/BFCP", "tcp/msrp", "TCP/DTLS/BFCP",
         ])
     func leftAlone(transport: String) throws {
         let own = [
@@ -43,6 +43,29 @@ struct MediaTypeTests {
         #expect(try scenario.offer(offer, exchange: 2) == written)
         #expect(scenario.anchor.takeUnanchored().isEmpty && scenario.anchor.unanchoredSessions == 1)
         #expect(scenario.free == [19, 19])
+    }
+
+    @Test("security 13: RTP over TCP is no such stream, nor is one that leads where no media may go")
+    func notLeftAlone() throws {
+        let audio = "m=audio 5000 RTP/AVP 0"
+        for line in [
+            "m=audio 9 TCP/RTP/AVP 0", "m=message 22 TCP/MSRP *\r\nc=IN IP4 127.0.0.1",
+            "m=message 22 TCP/MSRP *\r\nc=IN IP4 192.168.0.2", "m=message 22 TCP/BFCP *\r\nc=IN IP6 ::ffff:169.254.1.1",
+        ] {
+            let scenario = AnchorScenario()
+            let written = try scenario.offer(Self.body("198.51.100.7", audio, line), from: .callee)
+            let words = line.split(separator: " ")
+            #expect(written.contains("\r\n\(words[0]) 0 \(words[2])"), "\(written)")
+            #expect(scenario.anchor.unanchoredSessions == 0)
+            // Nor in an answer.
+            let other = AnchorScenario()
+            try other.offer(Self.body("192.168.0.2", "m=audio 4000 RTP/AVP 0", "m=message 7394 TCP/MSRP *"))
+            let answer = try other.answer(Self.body("198.51.100.7", audio, line))
+            #expect(answer.contains("\r\n\(words[0]) 0 \(words[2])"), "\(answer)")
+        }
+        #expect(throws: MediaRefusal.self) {
+            try AnchorScenario().offer(Self.body("198.51.100.7", "m=audio 9 TCP/RTP/AVP 0"), from: .callee)
+        }
     }
 
     @Test("With a c= of its own it keeps that, and the audio's becomes ours; alone it needs no media of ours")

@@ -142,6 +142,28 @@ struct SecurityPolicyTests {
         try scenario.offer(audio("198.51.100.7", 5000, Self.line), from: .callee)
     }
 
+    @Test("a leg that DTLS has secured over clear signalling is never offered keys in the clear, nor taken up on them")
+    func noKeysInClear() throws {
+        let scenario = scenario(trunk: .auto, isTLS: false)
+        let print = (0..<32).map { _ in "AB" }.joined(separator: ":")
+        let identity = "fingerprint:sha-256 \(print)\r\na=setup:actpass"
+        func dtls(_ body: String) -> String { body.replacing("RTP/AVP", with: "UDP/TLS/RTP/SAVP") }
+        func fax(_ body: String) -> String {
+            body.replacing("m=audio", with: "m=image").replacing("RTP/AVP 0", with: "udptl t38")
+        }
+        try scenario.offer(dtls(audio("198.51.100.7", 5000, identity)), from: .callee)
+        try scenario.answer(offer, from: .caller)
+        scenario.confirm()
+        try scenario.offer(fax(offer))
+        try scenario.answer(fax(answer))
+        let again = try scenario.offer(offer)
+        #expect(!again.contains("a=crypto") && again.contains("a=fingerprint:") && again.contains("UDP/TLS/RTP/SAVP"))
+        scenario.rollback()
+        #expect(throws: MediaRefusal.self) {
+            try scenario.offer(secure(audio("198.51.100.7", 5000, Self.line)), from: .callee)
+        }
+    }
+
     @Test("an offer is the same when it is sent again, and so is its answer")
     func retransmissions() throws {
         let scenario = scenario(pbx: .required, trunk: .required)

@@ -44,18 +44,36 @@ struct TwinOfferTests {
         }
     }
 
-    @Test("another stream is no twin: what can't be secured is refused as a whole (security 6)")
+    @Test("another stream is no twin: without its audio a call is refused as a whole (security 6), video goes alone")
     func others() throws {
-        for other in ["m=video 5004 RTP/AVP 31\r\n", "m=audio 5004 RTP/AVP 8\r\n"] {
-            #expect(throws: MediaRefusal.notAcceptable(.missingKeys)) {
-                try scenario(.required, isTLS: true).offer(session + secure + other, from: .callee)
-            }
-            #expect(throws: MediaRefusal.notAcceptable(.secureMedia)) {
-                try scenario(.off, isTLS: true).offer(session + secure + other, from: .callee)
-            }
-            // Where both may be, both are.
-            let offered = try media(scenario(.auto, isTLS: true).offer(session + secure + other, from: .callee))
+        let (other, video) = ("m=audio 5004 RTP/AVP 8\r\n", "m=video 5004 RTP/AVP 31\r\n")
+        #expect(throws: MediaRefusal.notAcceptable(.missingKeys)) {
+            try scenario(.required, isTLS: true).offer(session + secure + other, from: .callee)
+        }
+        #expect(throws: MediaRefusal.notAcceptable(.secureMedia)) {
+            try scenario(.off, isTLS: true).offer(session + secure + other, from: .callee)
+        }
+        #expect(throws: MediaRefusal.notAcceptable(.missingKeys)) {
+            try scenario(.required, isTLS: true).offer(session + plain + video, from: .callee)
+        }
+        let alone = try media(scenario(.required, isTLS: true).offer(session + secure + video, from: .callee))
+        #expect(alone.map { $0.port != 0 } == [true, false])
+        // Where both may be, both are.
+        for line in [other, video] {
+            let offered = try media(scenario(.auto, isTLS: true).offer(session + secure + line, from: .callee))
             #expect(offered.allSatisfy { $0.port != 0 })
+        }
+    }
+
+    @Test("a line that nobody relays does not take the call's audio with it")
+    func strangeLines() throws {
+        for line in ["m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", "m=video 9 RTP/SAVP 31\r\n"] {
+            let offered = try media(scenario(.auto, isTLS: true).offer(session + secure + line, from: .callee))
+            #expect(offered.map { $0.port != 0 } == [true, false])
+        }
+        #expect(throws: MediaRefusal.self) {
+            try scenario(.auto, isTLS: true).offer(
+                session + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", from: .callee)
         }
     }
 

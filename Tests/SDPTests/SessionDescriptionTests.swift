@@ -97,7 +97,8 @@ struct SessionDescriptionTests {
             ("RTP/SAVPF", .secure), ("UDP/TLS/RTP/SAVP", .secure), ("UDP/TLS/UDPTL", .secure), ("DTLS/SCTP", .secure),
             ("TCP/TLS/MSRP", .stream), ("TCP/DTLS/BFCP", .stream), ("UDP/TLS/BFCP", .secure), ("udptl", .datagram),
             ("UDPTL", .datagram), ("udp", .datagram),
-            ("UDP/BFCP", .datagram), ("TCP/MSRP", .stream), ("TCP/RTP/AVP", .stream), ("MSRP", .stream),
+            ("UDP/BFCP", .datagram), ("TCP/MSRP", .stream), ("TCP/RTP/AVP", .other), ("TCP/RTP/SAVP", .secure),
+            ("MSRP", .stream),
             ("FOO/TCP", .other), ("*", .other), ("/", .other),
             ("//SAVP", .secure),
         ])

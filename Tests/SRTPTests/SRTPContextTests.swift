@@ -230,7 +230,8 @@ struct SRTPContextTests {
                 #expect(seen.insert(Array(packet[12..<172])).inserted)
                 #expect(receiver.refusal(of: packet) == nil)
             }
-            #expect(lost <= 3)
+            // A step back of some hundred could be that of late packets, and is believed after eight of them.
+            #expect(lost <= 8)
         }
     }
 
