@@ -41,7 +41,7 @@ final class Stage {
         itspOver: TransportProtocol = .udp, media: String = "", tls: String = "", log: String = "", extra: String = "",
         hasCertificate: Bool = true
     ) throws {
-        let network = 0x7f00_0000 | UInt32.random(in: 1...0xfffe) << 8
+        let network = LoopbackNetwork.next()
         self.network = network
         edge = nil
         let port = UInt16.random(in: 3_000...4_900) * 2

@@ -64,7 +64,7 @@ final class TwoSites {
     let directory: String
 
     init() throws {
-        let network = 0x7f00_0000 | UInt32.random(in: 1...0xfffe) << 8
+        let network = LoopbackNetwork.next()
         let port = UInt16.random(in: 3_000...4_900) * 2
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("sallyport-\(UUID())").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
