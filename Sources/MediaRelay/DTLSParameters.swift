@@ -32,3 +32,11 @@ public struct DTLSParameters: Hashable, Sendable {
         fingerprints == other.fingerprints && identifier == other.identifier
     }
 }
+
+extension LegRemote {
+    /// Whether its keys are agreed on by DTLS.
+    var hasHandshakes: Bool {
+        if case .dtls = security { return true }
+        return false
+    }
+}

@@ -93,7 +93,7 @@ extension ICEComponent {
         let isMoved = destination != source.address
         nominatedSource = source
         if previousUntil == nil { previousUntil = now + AddressLatch.overlap }
-        if isMoved { path?.destinationChanged() }
+        if isMoved { path?.destinationChanged(at: now) }
     }
 }
 

@@ -13,6 +13,8 @@ final class KeyExchange {
         var source: SocketAddress?
         /// How good the source is, as ``AddressLatch/rank(of:at:)`` says; less is better.
         let rank: UInt8
+        /// Whether checks have proved that the source is the peer's (RFC 8445).
+        var isProven = false
         let began: Instant
     }
 
@@ -29,12 +31,20 @@ final class KeyExchange {
     /// An association takes 50 kB, so those that are of no more use are not kept for the call.
     static let lingering: Duration = .seconds(15)
 
+    /// What cookies are made of where checks have proved the source: the peer may bring one from another pair.
+    private static let anyPair = SocketAddress(IPAddress(v4: 0), 0)
+
+    /// The worst rank of sources that signalling or checks name: others' handshakes take nothing away from theirs.
+    private static let certainRank = 2 * SourceClass.signalled.rawValue + 1
+
     let parameters: DTLSParameters
     private let identity: DTLSIdentity
     private let secret = KeyedHash.random()
     private var attempts: [Attempt] = []
     /// Answers whoever has shown no cookie yet.
     private var listener: DTLSAssociation?
+    private var certain = HandshakeBudget()
+    private var others = HandshakeBudget()
     private(set) var keys: LegKeys?
     /// Whom the keys were agreed on with.
     private(set) var winner: SocketAddress?
@@ -96,12 +106,23 @@ extension KeyExchange {
         collect(to: destination)
     }
 
-    /// The peer is gone, or has had time enough.
-    private func close() {
+    /// The peer is gone, has had time enough, or signalling has left the association: nothing is kept but the keys.
+    func close() {
         attempts = []
         listener = nil
         beginsAgain = nil
         isWanted = false
+    }
+
+    /// Checks have nominated another address: what is under way goes on there, and what had none begins.
+    func move(to destination: SocketAddress, at now: Instant) {
+        for index in attempts.indices where isOfPeer(attempts[index]) {
+            attempts[index].source = destination
+            attempts[index].isProven = true
+        }
+        guard isPending, parameters.role == .active, attempts.isEmpty else { return }
+        beginsAgain = nil
+        start(to: destination, at: now)
     }
 
     private func start(to destination: SocketAddress?, at now: Instant) {
@@ -121,26 +142,38 @@ extension KeyExchange {
 // MARK: Datagrams
 
 extension KeyExchange {
-    /// Takes a datagram from a source that is believed to be the peer, more or less as `rank` says; whether the keys are
-    /// there for it.
+    /// Takes a datagram from a source that is believed to be the peer, more or less as `rank` says, or that checks have
+    /// proved to be; whether the keys are there for it.
     func receive(
-        _ datagram: Span<UInt8>, from source: SocketAddress, rank: UInt8, to destination: SocketAddress?,
-        at now: Instant
+        _ datagram: Span<UInt8>, from source: SocketAddress, rank: UInt8, isProven: Bool,
+        to destination: SocketAddress?, at now: Instant
     ) -> Bool {
         guard isPending || keys != nil else { return false }
-        if let index = attempts.firstIndex(where: { $0.source == source || $0.source == nil }) {
+        if let index = attempt(with: source, isProven: isProven) {
+            // Once the end that we speak to has answered, no other one does; but a pair may give way to a better one.
+            if isProven || source == destination { attempts[index].source = source }
+            if isProven { attempts[index].isProven = true }
             return proceed(index, datagram, from: source, to: destination, at: now)
         }
-        if keys == nil, parameters.role == .passive { listen(datagram, from: source, rank, at: now) }
+        if keys == nil, parameters.role == .passive { listen(datagram, from: source, rank, isProven, at: now) }
         return false
+    }
+
+    /// The handshake that is with `source`; wherever the peer's checks come from, it is one and the same peer.
+    private func attempt(with source: SocketAddress, isProven: Bool) -> Int? {
+        if let index = attempts.firstIndex(where: { $0.source == source || $0.source == nil }) { return index }
+        return isProven ? attempts.lastIndex(where: isOfPeer) : nil
+    }
+
+    /// Whether a handshake is with the peer, and not with somebody who may be the peer.
+    private func isOfPeer(_ attempt: Attempt) -> Bool {
+        attempt.isProven || parameters.role == .active || keys != nil
     }
 
     private func proceed(
         _ index: Int, _ datagram: Span<UInt8>, from source: SocketAddress, to destination: SocketAddress?,
         at now: Instant
     ) -> Bool {
-        // Once the end that we speak to has answered, no other one does.
-        if source == destination { attempts[index].source = source }
         let association = attempts[index].association
         association.receive(datagram, from: source, at: now)
         // What a failed one still has to say, an alert, is for whoever failed.
@@ -167,21 +200,31 @@ extension KeyExchange {
     }
 
     /// A source that no handshake is with. One whose cookie is right takes the place of a worse one, if there are many.
-    private func listen(_ datagram: Span<UInt8>, from source: SocketAddress, _ rank: UInt8, at now: Instant) {
+    private func listen(
+        _ datagram: Span<UInt8>, from source: SocketAddress, _ rank: UInt8, _ isProven: Bool, at now: Instant
+    ) {
         if listener == nil {
             listener = try? DTLSAssociation(server: identity, expecting: parameters.fingerprints, secret: secret)
         }
-        guard let listener, makesRoom(for: rank, at: now) else { return }
-        listener.receive(datagram, from: source, at: now)
+        let isCertain = rank <= Self.certainRank
+        guard let listener, makesRoom(for: rank, at: now),
+            isCertain ? certain.isOpen(at: now) : others.isOpen(at: now)
+        else { return }
+        listener.receive(datagram, from: isProven ? Self.anyPair : source, at: now)
         output += listener.takeOutput().map { ($0, source) }
         switch listener.state {
         case .listening: return
         case .handshaking, .established:
+            spend(isCertain)
             if attempts.count == Self.maximumAttempts, let worst = worstAttempt { attempts.remove(at: worst) }
-            attempts.append(Attempt(association: listener, source: source, rank: rank, began: now))
-        case .failed: break
+            attempts.append(Attempt(association: listener, source: source, rank: rank, isProven: isProven, began: now))
+        case .failed: spend(isCertain)
         }
         self.listener = nil
+    }
+
+    private func spend(_ isCertain: Bool) {
+        if isCertain { certain.take() } else { others.take() }
     }
 
     private func makesRoom(for rank: UInt8, at now: Instant) -> Bool {

@@ -4,7 +4,8 @@ import NetworkTypes
 /// The key exchanges of one end of a stream, by what signalling said: one on the RTP port, and one on the RTCP port unless
 /// that is the same (RFC 5764 §4.2).
 ///
-/// Those that signalling has left are remembered for a while, since an exchange of offers may fail after it was answered.
+/// Of those that signalling has left the keys are remembered for a while, since an exchange of offers may fail after it
+/// was answered.
 final class LegExchanges {
     private struct Entry {
         let media: KeyExchange
@@ -22,6 +23,11 @@ final class LegExchanges {
 
     /// Makes those of `security` the current ones, if it is of a kind that has any.
     func choose(_ security: LegSecurity, isMultiplexed: Bool) {
+        let (lastMedia, lastControl) = (media, control)
+        defer {
+            if lastMedia !== media { lastMedia?.close() }
+            if lastControl !== control { lastControl?.close() }
+        }
         (media, control) = (nil, nil)
         guard case .dtls(let parameters) = security, let identity else { return }
         var entry = Entry(media: KeyExchange(parameters, identity))

@@ -216,7 +216,10 @@ extension MediaAnchor {
             emit(.prepare(stream: branch.stream, leg: end, remote: line.remote.of(generation)))
             isChanged = true
         }
-        if isChanged { emit(.commit(stream: branch.stream, generation: generation)) }
+        // Said again, it is a reason to try again for keys that are not there yet.
+        if isChanged || offered.hasHandshakes || line.remote.hasHandshakes {
+            emit(.commit(stream: branch.stream, generation: generation))
+        }
         branch.prepared[exchange.offerer] = nil
         branch.remotes[exchange.offerer] = offered
         branch.remotes[end] = line.remote

@@ -10,6 +10,8 @@ struct OfferedAssociation: Hashable {
     struct Previous {
         let parameters: DTLSParameters?
         let face: DTLSFace?
+        let address: SocketAddress?
+        let usesICE: Bool
 
         init(_ branch: AnchoredMedia.Branch?, facing end: LegEnd) {
             if case .dtls(let parameters)? = branch?.remotes[end]?.security {
@@ -18,6 +20,8 @@ struct OfferedAssociation: Hashable {
                 parameters = nil
             }
             face = branch?.faces[end]?.dtls
+            address = branch?.remotes[end]?.rtp
+            usesICE = branch?.usesICE[end] ?? false
         }
     }
 
@@ -70,16 +74,25 @@ struct OfferedAssociation: Hashable {
         self.face = face
     }
 
-    /// A peer on hold that names no address is where it was.
     private static func identifier(
         _ identity: TransportIdentity, _ address: SocketAddress?, _ previous: Previous
     ) -> DTLSParameters.Identifier {
         if let tlsID = identity.tlsID { return .tlsID(tlsID) }
-        if identity.usesICE { return .address(nil) }
-        if address == nil, case .address? = previous.parameters?.identifier, let last = previous.parameters {
+        if let last = previous.parameters, case .address = last.identifier, isStill(identity, address, previous) {
             return last.identifier
         }
-        return .address(address)
+        return .address(identity.usesICE ? nil : address)
+    }
+
+    /// Whether a peer that names no association means the last one. With ICE an address means nothing, and to take up or
+    /// leave ICE is no reason for another association (RFC 8842 §4). A peer on hold that names no address is where it was.
+    private static func isStill(
+        _ identity: TransportIdentity, _ address: SocketAddress?, _ previous: Previous
+    ) -> Bool {
+        if identity.usesICE || previous.usesICE {
+            return previous.parameters?.fingerprints == identity.fingerprints.strongest
+        }
+        return address == nil || address == previous.address
     }
 
     private static func setup(_ role: DTLSRole, answering offer: SetupAttribute?) -> SetupAttribute {

@@ -97,7 +97,9 @@ extension RelayPath {
             return .drop(.source)
         }
         guard let stream,
-            stream.receiveHandshake(slot.extracting(first: length), on: self, from: source, rank: rank, at: now)
+            stream.receiveHandshake(
+                slot.extracting(first: length), on: self, from: source, rank: rank,
+                isProven: latch.component?.classify(source, at: now) != nil, at: now)
         else { return dropMalformed() }
         return .consumed
     }
@@ -274,9 +276,9 @@ extension RelayPath {
     }
 
     /// Checks have nominated another address.
-    func destinationChanged() {
+    func destinationChanged(at now: Instant) {
         latch.unlock()
-        stream?.updateDestinations()
+        stream?.destinationChanged(on: self, at: now)
     }
 
     func prepare(_ rules: SourceRules) { latch.prepare(rules) }

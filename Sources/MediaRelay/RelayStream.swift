@@ -50,6 +50,9 @@ extension RelayStream {
     func commit(generation: UInt32, at now: Instant) {
         caller.commit(generation: generation, at: now)
         callee.commit(generation: generation, at: now)
+        // Also where nothing is new: an answer that is said again asks for what was given up.
+        caller.beginExchanges(at: now)
+        callee.beginExchanges(at: now)
         updateDestinations()
         schedule(at: now)
     }
@@ -96,16 +99,26 @@ extension RelayStream {
 extension RelayStream {
     /// Takes a datagram of a DTLS handshake; whether one is expected there.
     func receiveHandshake(
-        _ datagram: Span<UInt8>, on path: RelayPath, from source: SocketAddress, rank: UInt8, at now: Instant
+        _ datagram: Span<UInt8>, on path: RelayPath, from source: SocketAddress, rank: UInt8, isProven: Bool,
+        at now: Instant
     ) -> Bool {
-        let end = path === caller.rtp || path === caller.rtcp ? caller : callee
-        guard let isAgreed = end.receiveHandshake(datagram, on: path, from: source, rank: rank, at: now) else {
-            return false
-        }
+        guard
+            let isAgreed = end(of: path).receiveHandshake(
+                datagram, on: path, from: source, rank: rank, isProven: isProven, at: now)
+        else { return false }
         if isAgreed { updateDestinations() }
         schedule(at: now)
         return true
     }
+
+    /// Checks have nominated another address for what comes on `path`.
+    func destinationChanged(on path: RelayPath, at now: Instant) {
+        updateDestinations()
+        end(of: path).moveExchange(on: path, at: now)
+        schedule(at: now)
+    }
+
+    private func end(of path: RelayPath) -> StreamEnd { path === caller.rtp || path === caller.rtcp ? caller : callee }
 
     func handleTimeout(at now: Instant) {
         if let wake, wake <= now { self.wake = nil }

@@ -13,17 +13,29 @@ extension StreamEnd {
     /// Takes a datagram of a handshake that came on `path`; nil if no handshake is expected there, else whether it brought
     /// the keys.
     func receiveHandshake(
-        _ datagram: Span<UInt8>, on path: RelayPath, from source: SocketAddress, rank: UInt8, at now: Instant
+        _ datagram: Span<UInt8>, on path: RelayPath, from source: SocketAddress, rank: UInt8, isProven: Bool,
+        at now: Instant
     ) -> Bool? {
-        let isControl = path === rtcp
-        guard let exchange = isControl ? exchanges.control : exchanges.media else { return nil }
-        let target = isControl ? controlTarget : mediaTarget
-        let isAgreed = exchange.receive(datagram, from: source, rank: rank, to: target, at: now)
+        guard let (exchange, target) = exchange(on: path) else { return nil }
+        let isAgreed = exchange.receive(
+            datagram, from: source, rank: rank, isProven: isProven, to: target, at: now)
         flush()
         guard isAgreed else { return false }
         path.latch(authentic: source, at: now)
         takeKeys()
         return true
+    }
+
+    /// Checks have nominated another address for what comes on `path`.
+    func moveExchange(on path: RelayPath, at now: Instant) {
+        guard let (exchange, target) = exchange(on: path), let target else { return }
+        exchange.move(to: target, at: now)
+        flush()
+    }
+
+    private func exchange(on path: RelayPath) -> (KeyExchange, target: SocketAddress?)? {
+        if path === rtcp { return exchanges.control.map { ($0, controlTarget) } }
+        return exchanges.media.map { ($0, mediaTarget) }
     }
 
     /// When a handshake wants to go on.

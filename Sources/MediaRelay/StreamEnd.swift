@@ -74,7 +74,6 @@ extension StreamEnd {
         controlReceiver.commit(controlKeys, isSecure: isSecure, leg.contexts, at: now)
         updateProtectors()
         updateSecurity()
-        beginExchanges(at: now)
     }
 
     /// Keys have come that the last commit left open.

@@ -225,6 +225,44 @@ struct DTLSNegotiationTests {
         #expect(answer.identity.setup == (parameters(scenario)?.role == .active ? .active : .passive))
     }
 
+    @Test("who begins or ceases to use ICE keeps an association that has no name", arguments: [true, false])
+    func turns(_ begins: Bool) throws {
+        let line = ["fingerprint:\(Self.fingerprint)", "setup:active"]
+        let (with, without) = (line + ["ice-ufrag:old"], line)
+        let (scenario, before, _) = try call(begins ? without : with)
+        func isKept(_ port: Int, _ attributes: [String]) throws -> Bool {
+            try scenario.offer(body("198.51.100.7", port, "UDP/TLS/RTP/SAVP", attributes), from: .callee)
+            try scenario.answer(pbx(), from: .caller)
+            return parameters(scenario) == before
+        }
+        #expect(try isKept(5002, begins ? with : without))
+        #expect(try isKept(5004, begins ? without : with))
+        #expect(try isKept(5006, begins ? with : without))
+        // The same again where neither has ICE, from another address.
+        #expect(try isKept(begins ? 5008 : 5006, without))
+        #expect(try !isKept(5010, without))
+        let other = ["fingerprint:\(Self.other)", "setup:active"]
+        #expect(try !isKept(5010, other))
+    }
+
+    @Test("an answer that is said again begins a handshake again that was given up")
+    func givenUp() throws {
+        let scenario = scenario(.required)
+        try scenario.offer(pbx())
+        let answer = trunk(
+            "UDP/TLS/RTP/SAVP", "fingerprint:\(Self.fingerprint)", "setup:passive", "rtcp-mux")
+        try scenario.answer(answer)
+        #expect(scenario.sent.count == 1)
+        scenario.core.handleTimeout(at: .zero + .seconds(200))
+        scenario.drain()
+        scenario.sent = []
+        try scenario.answer(answer)
+        #expect(scenario.sent.map(\.to) == [address("198.51.100.7:5000")])
+        // There is one under way.
+        try scenario.answer(answer)
+        #expect(scenario.sent.count == 1)
+    }
+
     @Test("re-INVITEs of ours and holds keep the association, and its name")
     func ours() throws {
         for first in [

@@ -286,6 +286,43 @@ struct HandshakeTests {
         #expect(scenario.forward(rtp(5), on: stream.caller.rtp, from: Self.pbx)?.to == Self.trunk)
     }
 
+    @Test("an association that signalling has left is begun anew where it comes back to it without keys")
+    func left() throws {
+        let stream = open(.active)
+        #expect(scenario.sent.count == 1)
+        for (generation, certificate) in [(2, stranger), (3, phone)] {
+            scenario.sent = []
+            let remote = remote(UInt32(generation), Self.trunk)
+            let next = secure(remote, parameters(.active, certificate, id: UInt8(generation % 2)))
+            scenario.command(.prepare(stream: stream.id, leg: .callee, remote: next))
+            scenario.command(.commit(stream: stream.id, generation: UInt32(generation)))
+            #expect(scenario.sent.map(\.to) == [Self.trunk])
+        }
+        let peer = try server(phone)
+        exchange(peer, with: stream.callee.rtp)
+        #expect(try passes(1, stream, peer))
+    }
+
+    @Test(
+        "security 8: of handshakes that others begin 16 are taken up at once, then one a second; the peer's own beside")
+    func rate() throws {
+        let stream = open(.passive)
+        func isTakenUp(_ port: Int) throws -> Bool {
+            let peer = try client(stranger, at: "198.51.100.1:\(port)")
+            exchange(peer, with: stream.callee.rtp)
+            // We have failed it, but said who we are.
+            return peer.association.state == .failed
+        }
+        for port in 7000..<7016 { #expect(try isTakenUp(port)) }
+        for port in 7016..<7020 { #expect(try !isTakenUp(port)) }
+        scenario.advance(.seconds(1))
+        #expect(try isTakenUp(7020))
+        #expect(try !isTakenUp(7021))
+        let peer = try client(phone)
+        exchange(peer, with: stream.callee.rtp)
+        #expect(try passes(1, stream, peer))
+    }
+
     @Test("a peer that didn't get our last flight gets it again, for a while")
     func lastFlight() throws {
         let stream = open(.passive)
