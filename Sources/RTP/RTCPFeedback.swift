@@ -5,7 +5,8 @@ public enum RTCPFeedback {
     public static func remove(from packet: inout MutableSpan<UInt8>, length: Int) -> Int {
         let end = min(length, packet.count)
         var (from, to) = (0, 0)
-        while end - from >= 4, packet[from] & 0xc0 == 0x80 {
+        // What is left must be RTCP by its first octets, on a port that may be RTP's as well (RFC 5761 §4).
+        while end - from >= 4, packet[from] & 0xc0 == 0x80, packet[from + 1] &- 192 < 32 {
             let size = 4 * (Int(packet[from + 2]) << 8 | Int(packet[from + 3])) + 4
             guard size <= end - from else { break }
             // Transport layer and payload-specific feedback.
