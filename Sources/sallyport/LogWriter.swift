@@ -75,15 +75,18 @@ final class LogWriter: Sendable {
                 return (pending.octets, pending.lost)
             }
             if octets.isEmpty { return }
-            put(octets)
-            if lost > 0 { put(Array(notice(lost).utf8)) }
+            let all = lost + put(octets)
+            // Where even that is not taken it is said later.
+            if all > 0, put(Array(notice(all).utf8)) > 0 { pending.withLock { $0.lost += all } }
         }
     }
 
-    /// What the descriptor does not take (a full disk) is lost and counted; a line that was cut off ends before the next.
-    private func put(_ octets: [UInt8]) {
+    /// What the descriptor does not take (a full disk) is lost; a line that was cut off ends before the next. How many
+    /// lines were lost.
+    private func put(_ lines: [UInt8]) -> Int {
         let descriptor = descriptor.withLock { $0 }
-        let octets = pending.withLock { $0.isWithinLine } ? [10] + octets : octets
+        let start: [UInt8] = pending.withLock { $0.isWithinLine } ? [10] : []
+        let octets = start + lines
         var written = 0
         while written < octets.count {
             let count = octets[written...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -91,10 +94,7 @@ final class LogWriter: Sendable {
             guard count > 0 else { break }
             written += count
         }
-        let lost = octets[written...].count { $0 == 10 }
-        pending.withLock { pending in
-            pending.lost += lost
-            if written > 0 { pending.isWithinLine = octets[written - 1] != 10 }
-        }
+        if written > 0 { pending.withLock { $0.isWithinLine = octets[written - 1] != 10 } }
+        return octets[max(written, start.count)...].count { $0 == 10 }
     }
 }
