@@ -22,16 +22,7 @@ struct HandshakeCallTests {
         "RTP inside and DTLS-SRTP outside, in calls both ways, with re-INVITEs of either side, whoever begins",
         arguments: [true, false])
     func calls(_ begins: Bool) throws {
-        let stage = try stage(begins: begins)
-        for call in [try stage.outboundCall(), try stage.inboundCall("sip:100@\(stage.outside)")] {
-            try call.talk()
-            for party in LiveCall.Party.allCases {
-                try call.reinvite(by: party)
-                try call.talk()
-            }
-            try call.hangUp(by: .itsp)
-        }
-        try stage.expectIdle()
+        try stage(begins: begins).callBothWays()
     }
 
     @Test("security 8, 9: strangers' handshakes and media before the keys leave a call as it is")

@@ -14,16 +14,7 @@ struct SecureMediaTests {
 
     @Test("RTP inside and SRTP outside, in calls both ways, with re-INVITEs of either side")
     func calls() throws {
-        let stage = try stage()
-        for call in [try stage.outboundCall(), try stage.inboundCall("sip:100@\(stage.outside)")] {
-            try call.talk()
-            for party in LiveCall.Party.allCases {
-                try call.reinvite(by: party)
-                try call.talk()
-            }
-            try call.hangUp(by: .itsp)
-        }
-        try stage.expectIdle()
+        try stage().callBothWays()
     }
 
     @Test("security 4, 5: of 20,000 bad packets none arrives, and the call goes on")

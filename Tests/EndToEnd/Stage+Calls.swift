@@ -83,6 +83,19 @@ extension Stage {
             itspMedia: ends.itsp, stage: self)
     }
 
+    /// A call of either side, with audio and re-INVITEs of both, up to the end.
+    func callBothWays() throws {
+        for call in [try outboundCall(), try inboundCall("sip:100@\(outside)")] {
+            try call.talk()
+            for party in LiveCall.Party.allCases {
+                try call.reinvite(by: party)
+                try call.talk()
+            }
+            try call.hangUp(by: .itsp)
+        }
+        try expectIdle()
+    }
+
     /// Rings and answers; the INVITE as the callee got it and the 200 as the caller did.
     private func ring(
         from caller: UserAgent, to callee: UserAgent, _ media: MediaEnd

@@ -105,19 +105,24 @@ struct QualityTests {
         #expect(good > 4.3 && bad < 4 && bad > 3)
     }
 
-    @Test("Numbers that SRTP made go on where they were are told back in those that their sender knows")
-    func translated() throws {
+    /// A stream whose trunk has SRTP, with the trunk's two contexts.
+    private func openSecured(
+        _ suite: CryptoSuite
+    ) throws -> (stream: OpenedStream, phone: SRTPContext, ours: SRTPContext) {
         let stream = scenario.open()
         let keys = LegKeys(
-            inbound: KeyingMaterial(random: .aes128SHA1x80), outbound: KeyingMaterial(random: .aes128GCM))
+            inbound: KeyingMaterial(random: .aes128SHA1x80), outbound: KeyingMaterial(random: suite))
         scenario.command(.prepare(stream: stream.id, leg: .caller, remote: remote(1, Self.pbx)))
         var callee = remote(1, Self.trunk)
         callee.security = .srtp(keys)
         scenario.command(.prepare(stream: stream.id, leg: .callee, remote: callee))
         scenario.command(.commit(stream: stream.id, generation: 1))
-        let (phone, ours) = (
-            try SRTPContext(keys.inbound, .sending), try SRTPContext(keys.outbound, .receiving)
-        )
+        return (stream, try SRTPContext(keys.inbound, .sending), try SRTPContext(keys.outbound, .receiving))
+    }
+
+    @Test("Numbers that SRTP made go on where they were are told back in those that their sender knows")
+    func translated() throws {
+        let (stream, phone, ours) = try openSecured(.aes128GCM)
         func report(_ highest: UInt32) throws -> [UInt8]? {
             let sealed = try phone.sealed(receiverReport(lost: 3, highest: highest), isControl: true)
             return scenario.forward(sealed, on: stream.callee.rtcp, from: "198.51.100.1:6001")?.packet
@@ -140,17 +145,7 @@ struct QualityTests {
 
     @Test("A peer of many sources is heard on a secure leg for ever, and told what is said about each")
     func manySources() throws {
-        let stream = scenario.open()
-        let keys = LegKeys(
-            inbound: KeyingMaterial(random: .aes128SHA1x80), outbound: KeyingMaterial(random: .aes128SHA1x80))
-        scenario.command(.prepare(stream: stream.id, leg: .caller, remote: remote(1, Self.pbx)))
-        var callee = remote(1, Self.trunk)
-        callee.security = .srtp(keys)
-        scenario.command(.prepare(stream: stream.id, leg: .callee, remote: callee))
-        scenario.command(.commit(stream: stream.id, generation: 1))
-        let (phone, ours) = (
-            try SRTPContext(keys.inbound, .sending), try SRTPContext(keys.outbound, .receiving)
-        )
+        let (stream, phone, ours) = try openSecured(.aes128SHA1x80)
         for source in 1...400 as ClosedRange<UInt32> {
             var packet = rtp(Int(source) * 97)
             packet.replaceSubrange(8..<12, with: words(source))
