@@ -7,8 +7,8 @@ public import NetworkTypes
 /// as the key is used, since forgetting it would allow replays, or the same key stream for other bytes; so there is a
 /// bound on the sources instead. Beyond it, what is received is refused (the peer is authentic, and may have a new key),
 /// and what is sent takes the place of the source that was silent for longest: with that one's SSRC and the numbers that
-/// follow its last, so that no index is used twice. A relay keeps a context while signalling keeps the key, and makes a new one, which
-/// starts at roll-over count 0, for a new key.
+/// follow its last, so that no index is used twice. A relay keeps a context while signalling keeps the key, and makes a
+/// new one, which starts at roll-over count 0, for a new key.
 ///
 /// Budget for each packet: no allocation but for a new source. `SRTPBench` watches.
 public final class SRTPContext {
@@ -60,8 +60,7 @@ public final class SRTPContext {
 
 extension SRTPContext {
     /// Protects the RTP packet in the first `length` octets of `slot`; the length it has then. The sequence number is
-    /// another one from when its source has restarted on, and
-    /// the source is where there are too many.
+    /// another one once its source has restarted, and so is the SSRC where there are too many sources.
     public func protect(_ slot: inout MutableSpan<UInt8>, length: Int) throws(SRTPError) -> Int {
         try slot.withUnsafeMutableBytes { slot throws(SRTPError) in
             guard var layout = PacketLayout(slot, length) else { throw .malformed }
