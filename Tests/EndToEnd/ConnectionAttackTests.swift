@@ -7,7 +7,7 @@ import Testing
 @Suite("The executable: connections as an attack")
 struct ConnectionAttackTests {
     /// The suite makes a few hundred to a thousand; `SALLYPORT_CONNECTIONS=50000` makes that many.
-    private static func connections(_ usual: Int) -> Int {
+    static func connections(_ usual: Int) -> Int {
         ProcessInfo.processInfo.environment["SALLYPORT_CONNECTIONS"].flatMap { Int($0) } ?? usual
     }
 
