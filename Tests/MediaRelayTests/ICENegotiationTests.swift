@@ -91,6 +91,22 @@ struct ICENegotiationTests: CallsOfICEPhone {
         #expect(first.media(to: inside, from: Self.pbx) == Self.mapped)
     }
 
+    @Test("What a phone has shown to one shard all shards know; of another address nothing is known")
+    func offeredByOthers() throws {
+        var settings = AnchorScenario.settings
+        settings.phonesWithICE = OwnPhonesWithICE()
+        let shards = (0..<2).map { AnchorScenario(settings.shard($0, of: 2), caller: .pbx, callee: Self.phone) }
+        #expect(try !shards[1].offer(audio("192.168.0.2", 4000)).contains("ice"))
+        shards[1].rollback()
+        (shards[0].caller, shards[0].callee) = (Self.phone, .pbx)
+        try shards[0].offer(Self.body(CheckingAgent().lines("10.9.9.9", 4_000)))
+        #expect(try shards[1].offer(audio("192.168.0.2", 4000)).contains("a=ice-ufrag:"))
+        var neighbour = Self.phone
+        neighbour.signallingAddress = ip("198.51.100.98")
+        let other = AnchorScenario(settings.shard(1, of: 2), caller: .pbx, callee: neighbour)
+        #expect(try !other.offer(audio("192.168.0.2", 4000)).contains("ice"))
+    }
+
     @Test("An answer without ICE to our offer makes a plain leg")
     func plainAnswer() throws {
         var agent = CheckingAgent()
