@@ -37,6 +37,7 @@ struct CallCommand: ParsableCommand {
     @Flag(help: "Play tones and listen for them; done for a single call.") var tone = false
     @Flag(help: "Describe audio, but send none.") var noMedia = false
     @Flag(help: "Calls without SDP.") var noSdp = false
+    @Flag(help: "RTP inside, SRTP outside (SDES, AES_CM_128_HMAC_SHA1_80): the ITSP has nothing else.") var srtp = false
     @Option(help: "Milliseconds of audio in a packet (PCMU).") var ptime = 20
     @Flag(help: "Send RTCP reports too (another socket per end).") var rtcp = false
     @Flag(help: "Lost packets are no failure.") var allowLoss = false
@@ -48,6 +49,9 @@ struct CallCommand: ParsableCommand {
         if let rate, rate <= 0 { throw ValidationError("--rate must be above 0.") }
         if duration < 0 || ring < 0 || settle < 0 { throw ValidationError("Times can't be negative.") }
         if !(10...60).contains(ptime) || ptime % 10 != 0 { throw ValidationError("--ptime is 10, 20, … 60.") }
+        if srtp, inbound || direct || noSdp {
+            throw ValidationError("--srtp is for calls with SDP through the proxy to the ITSP.")
+        }
         if direct, spawn != nil || !pid.isEmpty { throw ValidationError("--direct has no proxy to spawn or measure.") }
     }
 
@@ -65,7 +69,8 @@ struct CallCommand: ParsableCommand {
         let proxy = try spawn.map { executable in
             try SpawnedProxy(
                 executable: executable, inside: addresses.proxyInside.value, outside: addresses.proxyOutside.value,
-                caller: addresses.caller.value, mediaPorts: addresses.proxyMediaPorts.value, configuration: config)
+                caller: addresses.caller.value, mediaPorts: addresses.proxyMediaPorts.value, configuration: config,
+                secureTrunk: srtp ? addresses.answerer.value.ip : nil)
         }
         let measured = (proxy.map { [$0.process.pid] } ?? []) + pid
         let load = CallLoad(loop: loop, plan: plan, progress: ProgressLine(isQuiet: quiet || total == 1)) {
@@ -87,8 +92,7 @@ struct CallCommand: ParsableCommand {
             inside: addresses.caller.value, outside: addresses.answerer.value, isInbound: inbound,
             proxy: direct ? nil : (addresses.proxyInside.value, addresses.proxyOutside.value), audio: audio,
             packetTime: ptime, sendsRTCP: rtcp, hold: concurrent == nil ? .seconds(duration) : nil,
-            ring: .seconds(ring),
-            number: number)
+            ring: .seconds(ring), number: number, answersSecurely: srtp)
     }
 
     private var plan: CallLoad.Plan {
