@@ -208,34 +208,62 @@ import Testing
 
     /// The octets that mean something to a reader of parts, and some that don't.
     private static let octets = Array("\0\n\r -:;/x".utf8) + [0xff]
-
-    @Test func `security 21: whatever octet of a body is another one, its addresses don't cross`() throws {
-        let nested =
+    /// The session description in a part within another, and one that may be left out.
+    private static let nested =
+        Parts.body([
             wire("Content-Type: multipart/alternative;boundary=in\n\n--in\nc: text/plain\n\nhello\n--in\n")
-            + Parts.sdp("v=0\nc=IN IP4 192.168.0.2\n") + wire("\n--in--\n")
-        let bytes = Parts.message(CallTexts.outboundINVITE(), body: Parts.body([nested, Parts.sdpOfElse]))
-        let start = try #require(try MessageParser.parse(datagram: bytes).header(.contentType)).line.lowerBound
-        // Another type is another body, which nobody looks into.
-        let types =
-            bytes.ranges(of: Array("Content-Type: multipart/mixed".utf8))
-            + bytes.ranges(of: Array("application/sdp".utf8))
-        #expect(types.count == 3)
-        for index in start..<bytes.count where !types.contains(where: { $0.contains(index) }) {
-            for octet in Self.octets where octet != bytes[index] {
+                + Parts.sdp("v=0\nc=IN IP4 192.168.0.2\n") + wire("\n--in--\n"), Parts.sdpOfElse,
+        ])
+    private static let ours = "c=IN IP4 203.0.113.1\r\n"
+
+    /// Calls `body` with `bytes` from `start` on, where each octet in turn is another one, missing, or the end; not those of
+    /// `types`: another type is another body, which nobody looks into.
+    private func mutate(
+        _ bytes: [UInt8], from start: Int, octets: [UInt8], except types: [String], _ body: ([UInt8]) -> Void
+    ) {
+        let kept = types.flatMap { bytes.ranges(of: Array($0.utf8)) }
+        for index in start..<bytes.count where !kept.contains(where: { $0.contains(index) }) {
+            for octet in octets where octet != bytes[index] {
                 var changed = bytes
                 changed[index] = octet
-                expectHidden(changed)
+                body(changed)
             }
-            expectHidden(Array(bytes[..<index]))
-            expectHidden(Array(bytes[..<index] + bytes[(index + 1)...]))
+            body(Array(bytes[..<index]))
+            body(Array(bytes[..<index] + bytes[(index + 1)...]))
         }
     }
 
-    private func expectHidden(_ bytes: [UInt8]) {
+    @Test func `security 21: whatever octet of an offer's body is another one, its addresses don't cross`() throws {
+        let bytes = Parts.message(CallTexts.outboundINVITE(), body: Self.nested)
+        let start = try #require(try MessageParser.parse(datagram: bytes).header(.contentType)).line.lowerBound
+        #expect(try #require(offered(bytes).first { $0.side == .outside }).body.contains(Self.ours))
+        mutate(
+            bytes, from: start, octets: Self.octets, except: ["Content-Type: multipart/mixed", "application/sdp"]
+        ) { _ = offered($0) }
+    }
+
+    @Test func `security 21: nor do those of an answer's body`() throws {
+        #expect(answered(Self.nested)?.body.contains(Self.ours) == true)
+        mutate(Self.nested, from: 0, octets: Array("\n-".utf8), except: ["application/sdp"]) { body in
+            #expect(answered(body)?.status == 200)
+        }
+    }
+
+    /// What leaves; the harness looks for inside addresses in it.
+    private func offered(_ bytes: [UInt8]) -> [Sent] {
         let proxy = ProxyHarness()
-        proxy.media.replacement = Array("v=0\r\nc=IN IP4 203.0.113.1\r\n".utf8)
-        // The harness looks for inside addresses in what leaves.
-        proxy.receive(bytes, on: .inside)
-        #expect(proxy.leaks.isEmpty)
+        proxy.media.replacement = Array("v=0\r\n\(Self.ours)".utf8)
+        return proxy.receive(bytes, on: .inside)
+    }
+
+    private func answered(_ body: [UInt8]) -> Sent? {
+        let proxy = ProxyHarness(trunks: [Self.trunk])
+        proxy.media.replacement = Array("v=0\r\n\(Self.ours)".utf8)
+        let call = CallTexts.inboundINVITE(uri: "sip:1000@203.0.113.1")
+        guard let invite = proxy.receive(call, on: .outside).first(where: \.isRequest) else { return nil }
+        let text = reply(200, "OK", to: invite, CallTexts.sdpInside)
+        return proxy.receive(Parts.message(text, body: body), on: .inside).first {
+            $0.side == .outside && $0.status != 100
+        }
     }
 }
