@@ -168,7 +168,8 @@ extension DTLSAssociation {
 // MARK: The clock
 
 extension DTLSAssociation {
-    /// OpenSSL's timer runs by its own clock: only what is left of it is used here.
+    /// OpenSSL's timer runs by its own clock: only what is left of it is used here. A timer that is always due, so that our
+    /// clock alone decided, is no way out: each read that finds nothing would send the flight anew.
     private func setDeadline(at now: Instant) {
         var left = timeval()
         guard SSL_ctrl(handle, DTLS_CTRL_GET_TIMEOUT, 0, &left) == 1 else {

@@ -48,6 +48,7 @@ struct BodyRewriter {
     /// Writes what a media description says of ours, at its end.
     private func insert(_ index: Int, _ description: SessionDescription, into writer: inout SDPWriter) {
         guard description.media.indices.contains(index) else { return }
+        if line(index).isLeftAlone { writer.insert(inherited(index, description), at: description.media[index].end) }
         writer.insert(attributes(index), at: description.media[index].end)
         writer.insert(ice(line(index)), at: description.media[index].end)
     }
@@ -60,6 +61,20 @@ struct BodyRewriter {
         let text = Array("c=IN ".utf8) + description.bytes[connection.range] + Array("\r\n".utf8)
         writer.insert(text, at: media.headEnd)
     }
+
+    /// What the session level says about the connection of a line that crosses as it is, as far as the line leaves that
+    /// open (RFC 4145 §4, RFC 8122 §5, RFC 8842 §5.1): the session level becomes ours.
+    private func inherited(_ index: Int, _ description: SessionDescription) -> [UInt8] {
+        var session: [LegAttribute] = []
+        var own: Set<LegAttribute.Name> = []
+        for case .attribute(let attribute) in description.fields where Self.inheritable.contains(attribute.name) {
+            if attribute.media == nil { session.append(attribute) }
+            if attribute.media == index { own.insert(attribute.name) }
+        }
+        return session.filter { !own.contains($0.name) }.flatMap { description.bytes[$0.line] }
+    }
+
+    private static let inheritable: Set<LegAttribute.Name> = [.fingerprint, .setup, .connection, .tlsID]
 
     private func write(_ media: MediaDescription, _ line: LegLine, to writer: inout SDPWriter) {
         writer.replace(media.portRange, with: line.port)

@@ -19,7 +19,6 @@ public final class MediaAnchor {
     /// That of our certificate; nil where no keys are agreed on by DTLS.
     let fingerprint: CertificateFingerprint?
     private var commands: [RelayCommand] = []
-    private var phonesWithICE = PhonesWithICE()
     /// How many sessions had a stream that was left alone.
     public private(set) var unanchoredSessions: UInt64 = 0
     private var unanchored: [UnanchoredStream] = []
@@ -49,9 +48,9 @@ public final class MediaAnchor {
     }
 
     /// Whether an offer to the peer is to have ICE though none was agreed on yet.
-    func speaksICE(_ peer: MediaPeer) -> Bool { phonesWithICE.contains(peer) }
+    func speaksICE(_ peer: MediaPeer) -> Bool { settings.phonesWithICE?.contains(peer) ?? false }
 
-    func noteICE(of peer: MediaPeer, in description: SessionDescription) { phonesWithICE.note(peer, description) }
+    func noteICE(of peer: MediaPeer, in offer: SessionDescription) { settings.phonesWithICE?.note(peer, offer) }
 
     /// Notes the first stream of a session that crosses without us.
     func noteLeftAlone(_ lines: [Exchange.Line], of description: SessionDescription, in session: AnchoredSession) {

@@ -48,6 +48,8 @@ public struct RelaySettings: Sendable {
     public var ownAddresses: [IPAddress]
     /// Where peers outside may be told of each other (`media.direct_media`): who they are. All shards have the same.
     public var farEnds: (any FarEndSharing)?
+    /// What is remembered of remote phones. All shards have the same.
+    public var phonesWithICE: (any PhonesWithICESharing)?
 
     public init(
         inside: Edge, outside: Edge, ports: ClosedRange<UInt16> = 10_000...20_000, silence: Duration? = .seconds(60),

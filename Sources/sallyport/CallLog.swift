@@ -9,12 +9,14 @@ final class CallLog: Sendable {
         var description: String { "\(path): \(String(cString: strerror(code)))" }
     }
 
-    private let path: String
+    let path: String
     private let writer: LogWriter
+    /// The most octets that wait for the disk: some 60,000 records, since all calls may end at once.
+    private static let limit = 64 << 20
 
     init(_ path: String) throws(OpenFailed) {
         self.path = path
-        writer = LogWriter(descriptor: try Self.open(path)) { "{\"lost_records\":\($0)}\n" }
+        writer = LogWriter(descriptor: try Self.open(path), limit: Self.limit) { "{\"lost_records\":\($0)}\n" }
     }
 
     func write(_ record: [UInt8]) { writer.write(record) }
@@ -22,7 +24,8 @@ final class CallLog: Sendable {
     /// Goes on in a file of the same name, which is a new one where somebody has moved the old one away.
     func reopen() throws(OpenFailed) { writer.change(to: try Self.open(path)) }
 
-    func flush() { writer.flush() }
+    /// Closes the file when all records are in it, or when it has had its time; whether they are.
+    func close(within patience: Duration = .seconds(4)) -> Bool { writer.close(within: patience) }
 
     /// Call records say who talked to whom: nobody else may read them.
     private static func open(_ path: String) throws(OpenFailed) -> Int32 {

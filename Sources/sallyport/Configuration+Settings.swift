@@ -77,6 +77,7 @@ extension Configuration {
             ports: media.ports, silence: media.timeout, allowed: media.allow,
             ownAddresses: inside.addresses + outside.addresses + (phoneAddress.map { [$0] } ?? []))
         if media.isDirect { settings.farEnds = SharedFarEnds() }
+        if remotePhones.isEnabled { settings.phonesWithICE = SharedPhonesWithICE() }
         return settings
     }
 

@@ -1,5 +1,6 @@
 import Admin
 import Config
+import Dispatch
 import Glibc
 import Logging
 import MediaRelay
@@ -81,6 +82,7 @@ final class Daemon {
             on: loop, every: advertiseInterval, telling: mailboxes, logger: logger)
         try serve(loop, source, certificates, callLog, calls: calls, descriptors: descriptors)
         withExtendedLifetime((advertised, recording)) {}
+        writeCalls(of: mailboxes)
         for shard in shards { shard.stop() }
         for shard in shards { shard.join() }
         workers.stop()
@@ -88,7 +90,9 @@ final class Daemon {
         phones.flush()
         budget?.flush(at: loop.now)
         store.flush()
-        callLog?.flush()
+        if let callLog, !callLog.close() {
+            logger.error("call records are lost: their file did not take them", metadata: ["file": "\(callLog.path)"])
+        }
         logger.info("stopped")
         return 0
     }
@@ -170,6 +174,17 @@ final class Daemon {
         loop.run()
         withExtendedLifetime((endings, hangUp, certificates, admin)) {}
         logger.info("stopping")
+    }
+
+    /// Lets the shards write down the calls that are up, as soon as the workers have told how their media was; a worker
+    /// that hangs does not keep the process from ending.
+    private func writeCalls(of shards: [Mailbox<ShardMessage>]) {
+        let written = DispatchSemaphore(value: 0)
+        for shard in shards { shard.send(.end { written.signal() }) }
+        let deadline = DispatchTime.now() + .seconds(5)
+        for _ in shards where written.wait(timeout: deadline) == .timedOut {
+            return logger.warning("calls are written down without what their media counted")
+        }
     }
 
     /// What stops the loop, for as long as it is kept.

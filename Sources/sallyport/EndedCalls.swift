@@ -5,13 +5,15 @@ import OutboundProxy
 /// Calls that have ended: each waits for what its relay session has counted, and is then added up and written down.
 struct EndedCalls {
     /// More than this do not wait: a worker that is so far behind will not tell in time.
-    private static let mostWaiting = 20_000
+    private var mostWaiting = 20_000
     /// What learned trunks and phones are counted as.
     static let others = ""
 
     private let log: CallLog?
     private let trunks: Set<String>
     private var waiting: [UInt64: CallSummary] = [:]
+    /// Called once none waits.
+    private var allWritten: (@Sendable () -> Void)?
     /// By configured trunk.
     private(set) var totals: [String: MediaTotals] = [:]
 
@@ -22,7 +24,7 @@ struct EndedCalls {
 
     /// A call has ended; `isReported`: its session will be reported on.
     mutating func add(_ call: CallSummary, isReported: Bool, at now: Instant) {
-        guard let session = call.session, isReported, waiting.count < Self.mostWaiting else {
+        guard let session = call.session, isReported, waiting.count < mostWaiting else {
             return write(call, [], at: now)
         }
         waiting[session] = call
@@ -36,9 +38,25 @@ struct EndedCalls {
             totals[trunk, default: MediaTotals()].add(report)
         }
         write(call, reports, at: now)
+        tellIfWritten()
     }
 
-    /// The end of the run: nobody will report any more.
+    /// The process ends, and with it all calls at once: however many they are, none goes without its counters.
+    mutating func expectAll() { mostWaiting = .max }
+
+    /// Calls `allWritten` as soon as no call waits any more.
+    mutating func whenWritten(_ allWritten: @escaping @Sendable () -> Void) {
+        self.allWritten = allWritten
+        tellIfWritten()
+    }
+
+    private mutating func tellIfWritten() {
+        guard let allWritten, waiting.isEmpty else { return }
+        self.allWritten = nil
+        allWritten()
+    }
+
+    /// Nobody will report any more.
     mutating func flush(at now: Instant) {
         for call in waiting.values { write(call, [], at: now) }
         waiting = [:]

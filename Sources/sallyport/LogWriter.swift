@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import NetworkTypes
 import Reactor
 
 /// Writes log lines on a queue of its own: a reader of standard error that has stalled holds up no call.
@@ -17,8 +18,7 @@ final class LogWriter: Sendable {
     }
 
     /// The most octets that wait.
-    private static let limit = 1 << 20
-
+    private let limit: Int
     private let descriptor: Guarded<Int32>
     /// What is written where lines were lost.
     private let notice: @Sendable (_ lost: Int) -> String
@@ -26,10 +26,11 @@ final class LogWriter: Sendable {
     private let pending = Guarded(Pending())
 
     init(
-        descriptor: Int32,
+        descriptor: Int32, limit: Int = 1 << 20,
         notice: @escaping @Sendable (Int) -> String = { "lost \($0) lines: they were not read fast enough\n" }
     ) {
         self.descriptor = Guarded(descriptor)
+        self.limit = limit
         self.notice = notice
     }
 
@@ -41,14 +42,14 @@ final class LogWriter: Sendable {
                 return descriptor
             }
             pending.withLock { $0.isWithinLine = false }
-            close(old)
+            Glibc.close(old)
         }
     }
 
     /// Leaves a line, and returns at once.
     func write(_ line: [UInt8]) {
         let mustSchedule = pending.withLock { pending in
-            guard pending.octets.count + line.count <= Self.limit else {
+            guard pending.octets.count + line.count <= limit else {
                 pending.lost += 1
                 return false
             }
@@ -59,11 +60,20 @@ final class LogWriter: Sendable {
         if mustSchedule { queue.async { [self] in drain() } }
     }
 
-    /// Waits until everything is written, but not for ever.
-    func flush() {
+    /// Waits until everything is written, but not for ever; whether it is.
+    @discardableResult
+    func flush(within patience: Duration = .seconds(1)) -> Bool {
         let done = DispatchSemaphore(value: 0)
         queue.async { done.signal() }
-        _ = done.wait(timeout: .now() + .seconds(1))
+        return done.wait(timeout: .now() + patience.seconds) == .success
+    }
+
+    /// Writes what waits, down to the disk, and closes the descriptor; false where that takes longer, or where lines are
+    /// lost and the descriptor does not even take that.
+    func close(within patience: Duration) -> Bool {
+        queue.async { [self] in fsync(descriptor.withLock { $0 }) }
+        change(to: -1)
+        return flush(within: patience) && pending.withLock { $0.lost } == 0
     }
 
     private func drain() {

@@ -23,6 +23,8 @@ enum ShardMessage: Sendable {
     case relay(RelayEvent)
     /// Somebody wants to know how things are.
     case snapshot(Mailbox<ShardSnapshot>)
+    /// The process ends: all calls are to be written down, and then this is called.
+    case end(@Sendable () -> Void)
 }
 
 /// How a shard is at one moment, for status pages and metrics.

@@ -31,6 +31,8 @@ final class SignallingShard: TransportClient {
     private var failedCalls = FailedCalls()
     private var endedCalls: EndedCalls
     private var refusalLog = RefusalLog()
+    /// All calls have ended with the process; what comes now is for the next one.
+    private var isEnding = false
     private var loadWatch: LoadWatch?
     /// Datagrams that their own shard was too far behind to take.
     private var overflowed: UInt64 = 0
@@ -89,11 +91,15 @@ final class SignallingShard: TransportClient {
     }
 
     /// What still waits for its media's counters is written without them.
-    deinit { endedCalls.flush(at: loop.now) }
+    deinit {
+        if !isEnding { endCalls() }
+        endedCalls.flush(at: loop.now)
+    }
 
     // MARK: In
 
     func received(_ message: [UInt8], from flow: Flow) -> Bool {
+        if isEnding { return true }
         let owner = links.shard(of: message) { core.insideCallID($0, from: flow) }
         if owner == index {
             core.receive(message, from: flow, at: loop.now)
@@ -134,7 +140,7 @@ final class SignallingShard: TransportClient {
 
     private func handle(_ message: ShardMessage) {
         switch message {
-        case .received(let message, let flow): core.receive(message, from: flow, at: loop.now)
+        case .received(let message, let flow): if !isEnding { core.receive(message, from: flow, at: loop.now) }
         case .send(let send): streams?.send(send)
         case .transportFailed(let flow): core.transportFailed(flow, at: loop.now)
         case .flowOpened(let flow): core.flowOpened(flow, at: loop.now)
@@ -148,7 +154,17 @@ final class SignallingShard: TransportClient {
             log(session, reports)
             endedCalls.add(reports, of: session.value, at: loop.now)
         case .snapshot(let reply): reply.send(snapshot)
+        case .end(let allWritten):
+            endCalls()
+            endedCalls.whenWritten(allWritten)
         }
+    }
+
+    private func endCalls() {
+        isEnding = true
+        endedCalls.expectAll()
+        core.endCalls(at: loop.now)
+        drain()
     }
 
     // MARK: Out
@@ -182,6 +198,7 @@ final class SignallingShard: TransportClient {
         case .sendOnly(let bytes, let flow): streams?.send(bytes, on: flow, orElsewhere: false)
         case .locate(let query):
             resolver.locate(query) { [unowned self] location in
+                if isEnding { return }
                 core.located(query, location, at: loop.now)
                 drain()
             }

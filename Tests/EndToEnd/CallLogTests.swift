@@ -100,6 +100,62 @@ struct CallLogTests {
         try stage.expectIdle()
     }
 
+    @Test("Calls that are up when the process ends have a record, whether they are answered or ring")
+    func ending() throws {
+        let stage = try Stage(log: ", calls: calls.json")
+        let process = try stage.start()
+        let call = try stage.outboundCall(callID: "up")
+        try call.talk(packets: 20)
+        stage.pbx.send(
+            """
+            INVITE sip:2@\(stage.itsp.address) SIP/2.0
+            Via: \(stage.pbx.via())
+            Max-Forwards: 70
+            Route: <sip:\(stage.inside);lr>
+            From: <sip:account1@\(stage.itsp.address)>;tag=pbx
+            To: <sip:2@\(stage.itsp.address)>
+            Call-ID: ringing
+            CSeq: 1 INVITE
+            Contact: <sip:account1@\(stage.pbx.address)>
+            """, body: try stage.pbx.media().description(), to: stage.inside)
+        try stage.itsp.answer("180 Ringing", to: try stage.itsp.expect("INVITE"), tag: "ringing")
+        _ = try stage.pbx.expect("180 INVITE")
+        process.signal(SIGTERM)
+        #expect(process.exitStatus(within: 10) == 0, "\(process.text)")
+        let all = try records(stage.directory + "/calls.json", count: 2)
+        #expect(all.count == 2 && all.allSatisfy { $0.ended_by == "proxy" && $0.status == nil })
+        let up = try #require(all.first { $0.call_id == "up" })
+        #expect(up.reason == "the process ended while the call was up")
+        #expect(up.answer != nil && (up.duration ?? -1) >= 0 && up.start <= up.end)
+        #expect(up.legs.count == 2 && up.legs.allSatisfy { $0.packets == 20 && ($0.mos ?? 0) > 4.2 })
+        let ringing = try #require(all.first { $0.call_id == "ringing" })
+        #expect(ringing.reason == "the process ended while the call was being set up")
+        #expect(ringing.ring != nil && ringing.answer == nil && ringing.duration == nil)
+    }
+
+    @Test("Calls of several shards that are up when the process ends have a record each")
+    func endingShards() throws {
+        let stage = try Stage(log: ", calls: calls.json")
+        let daemon = try DaemonThread(stage, shards: 3)
+        try stage.waitUntilReady()
+        let calls = try (0..<12).map { try stage.outboundCall(callID: "call-\($0)") }
+        for call in calls { try call.talk(packets: 2) }
+        #expect(try daemon.stop() == 0)
+        let all = try records(stage.directory + "/calls.json", count: 12)
+        #expect(Set(all.map(\.call_id)) == Set((0..<12).map { "call-\($0)" }) && all.count == 12)
+        #expect(all.allSatisfy { $0.legs.count == 2 && $0.legs.allSatisfy { $0.packets == 2 } })
+    }
+
+    @Test("A full disk does not keep the process from ending, which says what is lost")
+    func fullDisk() throws {
+        let stage = try Stage(log: ", calls: /dev/full")
+        let process = try stage.start()
+        try stage.outboundCall().talk(packets: 1)
+        process.signal(SIGTERM)
+        #expect(process.exitStatus(within: 10) == 0, "\(process.text)")
+        #expect(process.text.contains("call records are lost"))
+    }
+
     @Test("Calls that fail have a record, too; SIGHUP goes on in a new file")
     func failed() throws {
         let stage = try Stage(log: ", calls: calls.json")

@@ -65,6 +65,33 @@ struct RemotePhoneTests {
         try stage.expectIdle()
     }
 
+    @Test("A phone that has shown ICE in one call is offered it in all others, whichever shard has them")
+    func shards() throws {
+        let stage = try Stage(extra: RemotePhone.configuration())
+        let daemon = try DaemonThread(stage, shards: 3)
+        try stage.waitUntilReady()
+        let home = try RemotePhone("home", port: 7001, on: stage)
+        let register = try home.register()
+        // The other shards learn of it through their mailboxes.
+        usleep(200_000)
+        let media = (phone: try home.agent.media(), pbx: try stage.pbx.media())
+        let ice = "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\n"
+        home.send("INVITE", "sip:tone@pbx.example", callID: UUID().uuidString, body: media.phone.description() + ice)
+        try stage.pbx.answer("486 Busy Here", to: try stage.pbx.expect("INVITE"), tag: "pbx")
+        _ = try home.agent.expect("486 INVITE")
+        _ = try stage.pbx.expect("ACK")
+        for _ in 0..<6 {
+            home.callPhone(by: register, body: media.pbx.description())
+            let invite = try home.agent.expectINVITE()
+            #expect(invite.body.contains("a=ice-ufrag:"), "\(invite)")
+            try home.agent.answer("486 Busy Here", to: invite, tag: "phone")
+            _ = try stage.pbx.expect("486 INVITE")
+            _ = try home.agent.expect("ACK")
+        }
+        try stage.expectIdle()
+        #expect(try daemon.stop() == 0)
+    }
+
     @Test(
         "A phone's connection that has ended is 430, and the next REGISTER brings it back",
         arguments: ["path", "parameter"])

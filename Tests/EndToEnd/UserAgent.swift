@@ -20,6 +20,8 @@ final class UserAgent {
     var isSecure = false
     /// How it gets the keys for it.
     var handshakes = Handshakes.none
+    /// The part that goes with each session description; empty: there is none.
+    var companion = ""
 
     enum Handshakes: Sendable { case none, begins, waits }
 
@@ -55,7 +57,11 @@ final class UserAgent {
 
     /// Sends a message that is written with plain line ends and without Content-Length.
     func send(_ head: String, body: String = "", to destination: SocketAddress) {
-        let type = body.isEmpty ? "" : "\nContent-Type: application/sdp"
+        let isParted = !body.isEmpty && !companion.isEmpty
+        let sdp = "application/sdp"
+        let type = body.isEmpty ? "" : "\nContent-Type: " + (isParted ? "multipart/mixed; boundary=part" : sdp)
+        let body =
+            isParted ? "--part\nContent-Type: \(sdp)\n\n\(body)\n--part\n\(companion)\n--part--\n" : body
         let text = head.trimmingCharacters(in: .newlines) + type + "\nContent-Length: "
         let wire = { (text: String) in text.replacingOccurrences(of: "\n", with: "\r\n") }
         let octets = Array(wire(body).utf8)

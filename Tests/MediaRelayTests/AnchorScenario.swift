@@ -24,6 +24,13 @@ final class FakeBinder: PortBinder {
     }
 }
 
+/// What the anchors of one thread remember.
+final class OwnPhonesWithICE: PhonesWithICESharing, @unchecked Sendable {
+    private var phones = PhonesWithICE()
+
+    func withPhones<Result: Sendable>(_ body: (inout PhonesWithICE) -> Result) -> Result { body(&phones) }
+}
+
 /// An anchor and the packet side behind it, which opens and closes what the anchor's commands say.
 ///
 /// The caller is a PBX inside (192.168.0.2), the callee a trunk outside (198.51.100.7), unless told otherwise.
@@ -53,6 +60,8 @@ final class AnchorScenario {
     init(
         _ settings: RelaySettings = AnchorScenario.settings, caller: MediaPeer = .pbx, callee: MediaPeer = .trunk
     ) {
+        var settings = settings
+        settings.phonesWithICE = settings.phonesWithICE ?? OwnPhonesWithICE()
         anchor = MediaAnchor(settings: settings, binder: binder, firstSession: 7, sessionStride: 4)
         self.caller = caller
         self.callee = callee

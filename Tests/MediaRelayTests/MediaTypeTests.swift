@@ -68,6 +68,28 @@ struct MediaTypeTests {
         }
     }
 
+    /// RFC 8122 §5, RFC 4145 §4: either level.
+    @Test("What the session level says about a stream over TCP stays true of it, and of no other")
+    func sessionLevel() throws {
+        func body(_ host: String, _ session: [String], _ audio: [String], _ chat: [String]) -> String {
+            sdp("v=0", "o=- 1 1 IN IP4 \(host)", "s=-", "c=IN IP4 \(host)", "t=0 0")
+                + (session + audio + chat).map { $0 + "\r\n" }.joined()
+        }
+        let session = ["a=fingerprint:SHA-1 4A:AD", "a=setup:actpass", "a=fingerprint:sha-256 0B", "a=tls-id:x"]
+        let (audio, chat) = (["m=audio 4000 RTP/AVP 0"], ["m=message 7394 TCP/TLS/MSRP *", "c=IN IP4 192.168.0.2"])
+        let file = [
+            "m=message 7396 TCP/TLS/MSRP *", "c=IN IP4 192.168.0.3", "a=setup:active", "a=fingerprint:SHA-1 FF",
+        ]
+        let written = try scenario.offer(body("192.168.0.2", session, audio, chat + file))
+        let ours = ["m=audio 10000 RTP/AVP 0"]
+        #expect(written == body("203.0.113.1", [], ours, chat + session + file + ["a=tls-id:x"]))
+        let theirs = ["m=message 9000 TCP/TLS/MSRP *", "c=IN IP4 198.51.100.8"]
+        let refused = ["m=message 0 TCP/MSRP *"]
+        let answer = try scenario.answer(
+            body("198.51.100.7", ["a=setup:passive"], ["m=audio 5000 RTP/AVP 0"], theirs + refused))
+        #expect(answer == body("192.168.0.1", [], ours, theirs + ["a=setup:passive"] + refused))
+    }
+
     @Test("With a c= of its own it keeps that, and the audio's becomes ours; alone it needs no media of ours")
     func ownAddress() throws {
         let written = try scenario.offer(

@@ -44,18 +44,6 @@ import Testing
         #expect(proxy.receive(foreign, on: .outside).map(\.status) == [403])
     }
 
-    @Test func `a session description in a multipart body does not cross unanchored (security 21)`() throws {
-        let (proxy, uri) = try registered()
-        let parts = "--x\nContent-Type: application/sdp\n\n\(CallTexts.sdpOutside)\n--x--\n"
-        let text = invite(uri).replacing("application/sdp", with: "multipart/mixed;boundary=x")
-        let head = try #require(text.firstRange(of: "\n\n"))
-        let length = "Content-Length: \(wire(parts).count)"
-        let start = String(text[..<head.lowerBound]).split(separator: "\n")
-            .map { $0.hasPrefix("Content-Length") ? length : String($0) }.joined(separator: "\n")
-        #expect(proxy.receive(start + "\n\n" + parts, on: .outside).map(\.status) == [415])
-        #expect(proxy.media.open.isEmpty && proxy.core.callCount == 0)
-    }
-
     @Test func `a live token admits an unknown source`() throws {
         let (proxy, uri) = try registered()
         let sent = proxy.receive(invite(uri), on: .outside, from: ProxyHarness.stranger)

@@ -253,6 +253,8 @@ final class FakeMedia: MediaAnchoring {
     /// To whom each offer went.
     private(set) var receivers: [MediaPeer] = []
     var failure: MediaFailure?
+    /// What every body becomes, where that is not to depend on what it was.
+    var replacement: [UInt8]?
     /// The sessions that calls for help have.
     var emergencies: [UInt64] = []
     private var next: UInt64 = 0
@@ -295,6 +297,7 @@ final class FakeMedia: MediaAnchoring {
     }
 
     private func rewritten(_ body: ArraySlice<UInt8>, for side: Side) -> [UInt8] {
+        if let replacement { return replacement }
         let address = side == .inside ? "192.168.0.1" : "203.0.113.1"
         let lines = String(decoding: body, as: UTF8.self).split(separator: "\r\n", omittingEmptySubsequences: false)
         let out = lines.map { line in

@@ -14,7 +14,7 @@ extension ProxyCore {
                 call[request.arrival.side].cSeq = max(call[request.arrival.side].cSeq, message.cSeq.number)
             }
             request.server?.call = call
-        } else if message.method == .invite || message.method == .update && message.isInDialog && message.hasSDP,
+        } else if message.method == .invite || message.method == .update && message.isInDialog && message.hasSession,
             let server = request.server
         {
             if let call = server.call {
@@ -150,37 +150,27 @@ extension ProxyCore {
 
     // MARK: Offers and answers
 
-    /// A session description among other parts is not anchored, so it may not cross: it would show one side's addresses
-    /// to the other (security 21).
-    private func refuseParts(of message: Message) throws(MediaFailure) {
-        guard message.hasMultipartSDP else { return }
-        throw MediaFailure(status: 415, reason: "Session Description In A Multipart Body")
-    }
-
-    /// Candidates that come one by one (RFC 8840) are for an ICE agent on the other side, and there is none but ours, which
-    /// needs none: they would only show one side's addresses to the other.
-    private func refuseCandidates(of message: Message) throws(MediaFailure) {
-        guard message.hasICECandidates else { return }
-        throw MediaFailure(status: 415, reason: "ICE Candidates End Here")
-    }
-
-    /// The body that a request leaves with, when it has a session description: anchored, or none where nobody asked
+    /// The body that a request leaves with, when it has a session description: anchored, or without it where nobody asked
     /// for it, since it would show one side's addresses to the other. nil leaves the body as it is.
     func anchored(
         _ request: PendingRequest, to flow: Flow, at now: Instant
     ) throws(MediaFailure) -> [UInt8]? {
         let message = request.arrival.message
-        if message.method.mayCarryMedia, request.arrival.side != request.forwarding.egress {
-            try refuseParts(of: message)
-        }
-        if message.method == .info, request.arrival.side != request.forwarding.egress {
-            try refuseCandidates(of: message)
-        }
-        guard message.hasSDP, message.method.mayCarryMedia, request.arrival.side != request.forwarding.egress else {
-            return nil
-        }
-        guard let call = request.server?.call ?? request.forwarding.call, call.state != .ended else { return [] }
-        let body = message.bytes[message.body]
+        guard request.arrival.side != request.forwarding.egress else { return nil }
+        if message.method == .info { try refuseCandidates(of: message) }
+        guard message.method.mayCarryMedia, let body = try sessionBody(of: message) else { return nil }
+        guard let range = body.description,
+            let description = try anchored(message.bytes[range], of: request, to: flow, at: now)
+        else { return body.withoutDescription(in: message.bytes) }
+        return try replaced(body, with: description, in: message)
+    }
+
+    /// The session description that leaves in place of the request's; none where nobody asked for it.
+    private func anchored(
+        _ body: ArraySlice<UInt8>, of request: PendingRequest, to flow: Flow, at now: Instant
+    ) throws(MediaFailure) -> [UInt8]? {
+        let message = request.arrival.message
+        guard let call = request.server?.call ?? request.forwarding.call, call.state != .ended else { return nil }
         let isFromCaller = request.arrival.side == call.origin
         let settings = request.forwarding.trunkSettings
         let listener = request.arrival.listener
@@ -194,7 +184,7 @@ extension ProxyCore {
                 body, session: session, fromCaller: isFromCaller, exchange: exchange, fork: UInt32(clamping: fork),
                 sender: sender, now: now)
         }
-        guard message.method != .options, message.method != .ack, let server = request.server else { return [] }
+        guard message.method != .options, message.method != .ack, let server = request.server else { return nil }
         let session = session(
             of: call, caller: isFromCaller ? sender : receiver, callee: isFromCaller ? receiver : sender)
         server.offer = .inRequest
@@ -216,30 +206,38 @@ extension ProxyCore {
         }
     }
 
-    /// The body that a response leaves with, when its session description is anchored.
+    /// The body that a response leaves with, when it has a session description: anchored or without it. nil leaves the body
+    /// as it is.
     func anchored(_ response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant)
         throws(MediaFailure) -> [UInt8]?
     {
-        if server.method.mayCarryMedia, server.ingress != server.egress { try refuseParts(of: response) }
-        guard response.hasSDP, server.method.mayCarryMedia, server.ingress != server.egress,
-            let inbound = identities[server.flow.listener], let outbound = identities[flow.listener]
+        guard server.method.mayCarryMedia, server.ingress != server.egress, let body = try sessionBody(of: response)
         else { return nil }
-        guard response.status > 100, response.status < 300, let call = server.call, call.state != .ended else {
-            return []
-        }
-        let body = response.bytes[response.body]
+        guard let range = body.description,
+            let description = try anchored(response.bytes[range], in: response, of: server, from: flow, at: now)
+        else { return body.withoutDescription(in: response.bytes) }
+        return try replaced(body, with: description, in: response)
+    }
+
+    /// The session description that leaves in place of the response's; none where nobody asked for it.
+    private func anchored(
+        _ body: ArraySlice<UInt8>, in response: Message, of server: ServerTransaction, from flow: Flow, at now: Instant
+    ) throws(MediaFailure) -> [UInt8]? {
+        guard let inbound = identities[server.flow.listener], let outbound = identities[flow.listener],
+            response.status > 100, response.status < 300, let call = server.call, call.state != .ended
+        else { return nil }
         let isFromCaller = server.ingress != call.origin
         let settings = directory.trunks.named(server.trunk)
         let sender = party(server.egress, flow, outbound.local.ip.family, outbound.transport, settings)
         // Early dialogs differ by the callee's tag, which a request of the callee's has in its From.
         let fork = (isFromCaller ? response.fromTag : response.toTag).map { call.fork(response.bytes[$0]) } ?? 0
         if server.offer == .inRequest {
-            guard let session = call.session else { return [] }
+            guard let session = call.session else { return nil }
             return try media.answer(
                 body, session: session, fromCaller: isFromCaller, exchange: server.serial, fork: UInt32(clamping: fork),
                 sender: sender, now: now)
         }
-        guard server.method == .invite else { return [] }
+        guard server.method == .invite else { return nil }
         // A late offer: the answer comes with PRACK or ACK.
         // Who refuses this one can't be asked again (RFC 3261 §13.2.1).
         let receiver = party(

@@ -131,7 +131,8 @@ extension ProxyCore {
             BodyEdit.replace(with: body, in: response, isStream: isStream, edits: &edits)
         } catch {
             // What can't be anchored doesn't cross; the call that it answers is ended below.
-            BodyEdit.replace(with: [], in: response, isStream: isStream, edits: &edits)
+            BodyEdit.replace(
+                with: bodyWithoutSession(of: response), in: response, isStream: isStream, edits: &edits)
             failure = error
         }
         if server.method == .register, server.ingress == .outside, isPhones(server.trunk) {
@@ -158,7 +159,7 @@ extension ProxyCore {
             failed(
                 server, status: response.status, reason: reason(of: response), by: server.egress.ender, at: now)
         }
-        if let failure, let call = server.call, response.status >= 200 {
+        if let failure, let call = server.call, (200..<300).contains(response.status) {
             hangUp(call, "the answer's media was refused: \(failure.reason)", at: now)
         }
     }

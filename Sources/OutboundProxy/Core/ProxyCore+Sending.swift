@@ -114,7 +114,7 @@ extension ProxyCore {
         at now: Instant
     ) {
         guard let server = request.server else {
-            rewriter.body = []
+            rewriter.body = bodyWithoutSession(of: request.arrival.message)
             send(rewriter.rewritten(contacts: contacts), on: flow)
             if let call = request.forwarding.call {
                 hangUp(call, "the answer's media was refused: \(failure.reason)", at: now)

@@ -29,6 +29,9 @@ struct TransactionTable {
         return true
     }
 
+    /// All server transactions, in no order.
+    var allServers: some Sequence<ServerTransaction> { servers.values }
+
     func server(_ key: TransactionKey) -> ServerTransaction? { servers[key] }
     func client(_ key: TransactionKey) -> ClientTransaction? { clients[key] }
 

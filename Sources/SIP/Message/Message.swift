@@ -100,28 +100,12 @@ extension Message {
     /// Whether the body is a session description (RFC 3261 §20.15), uncompressed.
     public var hasSDP: Bool { isBody(application: "sdp") && !has(.contentEncoding) }
 
-    /// Whether the body is a piece of a session description with ICE candidates (RFC 8840 §9).
-    public var hasICECandidates: Bool { isBody(application: "trickle-ice-sdpfrag") }
-
-    private func isBody(application subtype: StaticString) -> Bool {
+    func isBody(application subtype: StaticString) -> Bool {
         guard !body.isEmpty, let type = header(.contentType) else { return false }
         let range = type.value.lowerBound..<(bytes.first(UInt8(ascii: ";"), in: type.value) ?? type.value.upperBound)
         // The grammar allows white space around the slash; who misses that lets media pass by the relay.
         guard let slash = bytes.first(UInt8(ascii: "/"), in: range) else { return false }
         return bytes.equals(bytes.trimming(range.lowerBound..<slash), ignoringCase: "application")
             && bytes.equals(bytes.trimming((slash + 1)..<range.upperBound), ignoringCase: subtype)
-    }
-
-    /// Whether the body has parts (RFC 5621), one of which may be a session description.
-    public var hasMultipartSDP: Bool {
-        guard !body.isEmpty, let type = header(.contentType), type.value.count > 10,
-            bytes.equals(type.value.lowerBound..<(type.value.lowerBound + 10), ignoringCase: "multipart/")
-        else { return false }
-        let name: StaticString = "application/sdp"
-        let length = name.utf8CodeUnitCount
-        guard body.count >= length else { return false }
-        return (body.lowerBound...(body.upperBound - length)).contains {
-            bytes.equals($0..<($0 + length), ignoringCase: name)
-        }
     }
 }

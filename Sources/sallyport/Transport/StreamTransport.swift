@@ -14,27 +14,22 @@ import TLS
 final class StreamTransport: StreamConnectionOwner {
     private(set) var counters = ConnectionCounters()
     var count: Int { connections.count }
-    var pauses: UInt64 { servers.compactMap { $0?.pauses }.reduce(0, +) }
+    var pauses: UInt64 { listeners.pauses }
 
     private let index: Int
     private let loop: EventLoop
-    private let listeners: [Listener]
     private let links: ShardLinks
     private let limits: StreamLimits
     private let logger: Logger
     private unowned let client: any TransportClient
-    /// By the listener's index; nil for those of other transports.
-    private var servers: [TCPListener?] = []
-    private var options: [TCPOptions] = []
+    private let listeners: StreamListeners
     private let buffer = ReceiveBuffer()
     private var connections: [UInt64: StreamConnection] = [:]
     /// The connections to the peers whose home is here: by listener and peer, of any shard.
     private var byPeer: [Flow: UInt64] = [:]
     /// Begins where no earlier process has come to: what names a connection may outlive it.
     private var serial = (UInt64(truncatingIfNeeded: time(nil)) & 0xffff_ffff) << 16
-    /// By number, so that what has ended leaves nothing else behind.
-    private var deadlines = DeadlineQueue<UInt64>()
-    private var timer: Timer?
+    private let deadlines: StreamDeadlines
     private var held: [StreamConnection] = []
     private var holdTimer: Timer?
     private let handshakes: HandshakeTurns
@@ -43,45 +38,23 @@ final class StreamTransport: StreamConnectionOwner {
     private var ebb: Timer?
     /// Ended in this turn, perhaps by their own call: let go of when the turn ends.
     private var ended: [StreamConnection] = []
-    private let checkInterval: Duration
 
     init(
         index: Int, loop: EventLoop, listeners: [Listener], devices: [String?], options: TCPOptions, links: ShardLinks,
         limits: StreamLimits = StreamLimits(), logger: Logger, client: any TransportClient
     ) throws(SystemError) {
-        (self.index, self.loop, self.listeners, self.links) = (index, loop, listeners, links)
+        (self.index, self.loop, self.links) = (index, loop, links)
         (self.limits, self.logger, self.client) = (limits, logger, client)
         handshakes = HandshakeTurns(limit: limits.handshakesPerTurn, on: loop)
-        checkInterval = min(.seconds(30), limits.message, limits.idle, limits.stalled)
-        for (listener, device) in zip(listeners, devices) {
-            var own = options
-            own.device = device
-            servers.append(listener.transport.isReliable && listener.isOpen ? try server(for: listener, &own) : nil)
-            self.options.append(own)
-        }
-        timer = Timer(on: loop) { [unowned self] in handleTimeouts() }
+        self.listeners = StreamListeners(listeners, options)
+        deadlines = StreamDeadlines(on: loop, every: min(.seconds(30), limits.message, limits.idle, limits.stalled))
+        deadlines.connection = { [unowned self] in connections[$0] }
+        try self.listeners.open(on: loop, devices: devices, logger: logger) { [unowned self] in accepted($0, by: $1) }
         holdTimer = Timer(on: loop) { [unowned self] in release() }
         ebb = Timer(on: loop) { [unowned self] in shrink() }
         loop.onTurnEnd { [weak self] in
             self?.ended.removeAll()
             self?.handshakes.turnEnded()
-        }
-    }
-
-    /// A listener tied to the side's interface (security 26), or to none where the system does not allow that.
-    private func server(for listener: Listener, _ options: inout TCPOptions) throws(SystemError) -> TCPListener {
-        let accept: (AcceptedConnection) -> Void = { [unowned self] in accepted($0, by: listener) }
-        guard options.device != nil else {
-            return try TCPListener(binding: listener.local, options: options, on: loop, handler: accept)
-        }
-        do {
-            return try TCPListener(binding: listener.local, options: options, on: loop, handler: accept)
-        } catch {
-            logger.warning(
-                "a listener can't be tied to its interface",
-                metadata: ["listener": "\(listener.local)", "transport": "\(listener.transport)", "error": "\(error)"])
-            options.device = nil
-            return try TCPListener(binding: listener.local, options: options, on: loop, handler: accept)
         }
     }
 
@@ -139,7 +112,7 @@ final class StreamTransport: StreamConnectionOwner {
     private func keep(_ connection: StreamConnection) {
         connections[connection.id] = connection
         highWater.note(connections.count)
-        schedule(connection)
+        deadlines.watch(connection)
         list(connection.flow, isOpen: true)
     }
 
@@ -207,7 +180,7 @@ final class StreamTransport: StreamConnectionOwner {
     }
 
     private func open(_ key: Flow, for send: StreamSend) {
-        guard let listener = listener(key.listener), listener.transport.isReliable else { return fail(send.origin) }
+        guard let (listener, options) = listeners[key.listener] else { return fail(send.origin) }
         var flow = key
         flow.connection = nextID()
         var tls: TLSEngine?
@@ -221,7 +194,7 @@ final class StreamTransport: StreamConnectionOwner {
         }
         do {
             let connection = try StreamConnection(
-                opening: flow, from: listener, options: options[Int(key.listener.index)], tls: tls,
+                opening: flow, from: listener, options: options, tls: tls,
                 limits: limits, on: loop, buffer: buffer, owner: self)
             links.census.add(flow.peer.ip)
             counters.opened += 1
@@ -231,10 +204,6 @@ final class StreamTransport: StreamConnectionOwner {
             unreachable(flow.peer, error)
             fail(send.origin)
         }
-    }
-
-    private func listener(_ id: ListenerID) -> Listener? {
-        listeners.indices.contains(Int(id.index)) ? listeners[Int(id.index)] : nil
     }
 
     private func unreachable(_ peer: SocketAddress, _ error: SystemError) {
@@ -313,7 +282,7 @@ final class StreamTransport: StreamConnectionOwner {
     }
 
     func hurried(_ connection: StreamConnection) {
-        if connections[connection.id] != nil { schedule(connection) }
+        if connections[connection.id] != nil { deadlines.watch(connection) }
     }
 
     func undelivered(_ answers: [(message: [UInt8], origin: SendOrigin)], on connection: StreamConnection) {
@@ -363,17 +332,7 @@ final class StreamTransport: StreamConnectionOwner {
         }
     }
 
-    // MARK: Time
-
-    /// A connection is looked at when its deadline comes, and every half minute: so traffic moves a deadline without
-    /// touching the queue, and entries of connections that have ended don't pile up in it.
-    private func schedule(_ connection: StreamConnection) {
-        let next = min(connection.deadline, loop.now + checkInterval)
-        guard next < connection.scheduled else { return }
-        connection.scheduled = next
-        deadlines.schedule(connection.id, at: next)
-        if let first = deadlines.next { timer?.schedule(at: first) }
-    }
+    // MARK: Memory
 
     /// Gives back the memory of a rush of connections: one over TLS takes some 16 kB.
     private func shrink() {
@@ -381,16 +340,6 @@ final class StreamTransport: StreamConnectionOwner {
         byPeer.shrink()
         deadlines.shrink()
         ProcessLimits.giveBackMemory()
-    }
-
-    private func handleTimeouts() {
-        while let id = deadlines.popDue(at: loop.now) {
-            guard let connection = connections[id] else { continue }
-            connection.scheduled = .distantFuture
-            connection.handleTimeout()
-            if connections[id] != nil { schedule(connection) }
-        }
-        if let first = deadlines.next { timer?.schedule(at: first) }
     }
 }
 

@@ -12,6 +12,7 @@ public enum MessageCheck {
         checkFields(of: message)
         _ = (TransactionKey(serverOf: message), TransactionKey(clientOf: message))
         checkEdits(of: message)
+        checkBody(of: message)
     }
 
     private static func checkFields(of message: Message) {
@@ -27,6 +28,17 @@ public enum MessageCheck {
             for value in values { FieldCheck.run(value, in: message.bytes) }
         }
         _ = (message.hasSDP, message.lists("path", in: .supported))
+    }
+
+    /// A session description is within the body, and so is what is left without it.
+    private static func checkBody(of message: Message) {
+        guard message.defect == nil, let body = try? message.sessionBody() else { return }
+        let rest = body.withoutDescription(in: message.bytes)
+        precondition(rest.count < message.body.count, "what is left is less")
+        guard let description = body.description else { return }
+        precondition(description.clamped(to: message.body) == description, "the description lies within the body")
+        let same = body.replacing(with: Array(message.bytes[description]), in: message.bytes)
+        precondition(same.count <= message.body.count + 64, "nothing grows by itself")
     }
 
     /// A message of which nothing is touched leaves as it came; one that loses a field is read with one less.
