@@ -102,7 +102,8 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Bench/CAllocationCounter"),
 
         .target(
-            name: "TestSupport", dependencies: ["NetworkTypes"], path: "Tests/TestSupport", swiftSettings: strict),
+            name: "TestSupport", dependencies: ["CAllocationCounter", "NetworkTypes"], path: "Tests/TestSupport",
+            swiftSettings: strict),
         // What must hold for any input: the body of the fuzz targets, and of the replay of what they have found.
         .target(
             name: "FuzzChecks",

@@ -12,7 +12,8 @@ public struct ConnectionData: Hashable, Sendable {
 
     public let address: Address
     /// Address type and address with what hangs on it (TTL, count): what a rewrite replaces.
-    public let range: Range<Int>
+    public var range: Range<Int> { Range(shortRange) }
+    private let shortRange: Range<UInt32>
 
     /// Reads `IN IP4 192.0.2.1`, with or without `/ttl` and `/count`.
     init(_ bytes: [UInt8], _ value: Range<Int>) throws(SDPError) {
@@ -26,7 +27,7 @@ public struct ConnectionData: Hashable, Sendable {
         let slash = bytes[word].firstIndex(of: UInt8(ascii: "/")) ?? word.upperBound
         guard let address = Address(bytes, word.lowerBound..<slash) else { throw .malformedConnection }
         self.address = address
-        range = type.lowerBound..<word.upperBound
+        shortRange = Range(short: type.lowerBound..<word.upperBound)
     }
 }
 

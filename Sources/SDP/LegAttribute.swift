@@ -21,12 +21,34 @@ public struct LegAttribute: Hashable, Sendable {
     }
 
     public let name: Name
+    private let description: UInt8?
+    private let lineRange: Range<UInt32>
+    private let valueRange: Range<UInt32>
+
+    init(name: Name, media: Int?, line: Range<Int>, value: Range<Int>) {
+        self.name = name
+        description = media.map(UInt8.init(clamping:))
+        lineRange = Range(short: line)
+        valueRange = Range(short: value)
+    }
+
     /// The index of its media description; nil at session level.
-    public let media: Int?
+    public var media: Int? { description.map(Int.init) }
     /// The whole line, line end included.
-    public let line: Range<Int>
+    public var line: Range<Int> { Range(lineRange) }
     /// What follows the colon; empty without one.
-    public let value: Range<Int>
+    public var value: Range<Int> { Range(valueRange) }
+}
+
+// Bodies of thousands of short lines are cheap to send: positions in them take four octets each (security 17).
+extension Range<UInt32> {
+    init(short range: Range<Int>) {
+        self = UInt32(clamping: range.lowerBound)..<UInt32(clamping: range.upperBound)
+    }
+}
+
+extension Range<Int> {
+    init(_ short: Range<UInt32>) { self = Int(short.lowerBound)..<Int(short.upperBound) }
 }
 
 extension LegAttribute.Name {

@@ -61,7 +61,7 @@ extension SessionDescription {
         guard let first = scanner.next(in: bytes), first.type == UInt8(ascii: "v"),
             bytes.equals(bytes.trimming(first.value), ignoringCase: "0")
         else { throw .missingVersion }
-        fields.reserveCapacity(8)
+        makeRoom()
         while let line = scanner.next(in: bytes) {
             switch line.type {
             case UInt8(ascii: "a"): try readAttribute(line)
@@ -77,6 +77,24 @@ extension SessionDescription {
         }
         if let last = media.indices.last { media[last].end = body.upperBound }
         for index in media.indices { media[index].identity = media[index].identity.completed(by: identity) }
+    }
+
+    /// Makes room for as much as there is: an array that grows holds twice that for a while (security 17).
+    private mutating func makeRoom() {
+        let (lines, descriptions) = counts
+        fields.reserveCapacity(min(lines, Self.maximumFields))
+        media.reserveCapacity(min(descriptions, Self.maximumMedia))
+    }
+
+    /// How many lines there are, and how many of them may be `m=` lines.
+    private var counts: (lines: Int, descriptions: Int) {
+        let octets = bytes.span
+        var (lines, descriptions) = (1, 0)
+        for index in body.dropLast() where octets[index] == 10 || octets[index] == 13 && octets[index + 1] != 10 {
+            lines += 1
+            if octets[index + 1] == UInt8(ascii: "m") { descriptions += 1 }
+        }
+        return (lines, descriptions)
     }
 
     /// `o=user id version IN IP4 192.0.2.1`, read from its end: some user names have spaces.
@@ -126,7 +144,7 @@ extension SessionDescription {
         }
         guard let last else {
             if known == .ice { ice.read(bytes, name: name, value: value) }
-            return try readIdentity(known, value, into: &identity)
+            return try Self.readIdentity(known, bytes, value, into: &identity)
         }
         switch known {
         case .ice: media[last].ice.read(bytes, name: name, value: value)
@@ -134,16 +152,17 @@ extension SessionDescription {
         case .rtcp where media[last].rtcp == nil: media[last].rtcp = RTCPAddress(bytes, value)
         case .rtcpMux, .rtcpMuxOnly: media[last].isMultiplexed = true
         case .crypto: try readCrypto(value, of: last)
-        default: try readIdentity(known, value, into: &media[last].identity)
+        default: try Self.readIdentity(known, bytes, value, into: &media[last].identity)
         }
     }
 
-    private func readIdentity(
-        _ name: LegAttribute.Name, _ value: Range<Int>, into identity: inout TransportIdentity
+    // Of the type, since a value that is read while a part of it changes would be copied whole.
+    private static func readIdentity(
+        _ name: LegAttribute.Name, _ bytes: [UInt8], _ value: Range<Int>, into identity: inout TransportIdentity
     ) throws(SDPError) {
         switch name {
         case .fingerprint:
-            guard identity.fingerprintLines < Self.maximumFingerprints else { throw .tooManyFields }
+            guard identity.fingerprintLines < maximumFingerprints else { throw .tooManyFields }
             identity.fingerprintLines += 1
             if let fingerprint = CertificateFingerprint(bytes, value) { identity.fingerprints.append(fingerprint) }
         case .setup where identity.setup == nil: identity.setup = SetupAttribute(bytes, value)

@@ -8,6 +8,7 @@ final class LoopbackPeer {
     private let batch = PacketBatch(capacity: 1)
 
     var address: SocketAddress { socket.localAddress }
+    var descriptor: Int32 { socket.descriptor }
 
     init(at address: SocketAddress = SocketAddress(IPAddress(v4: 0x7f00_0001), 0)) throws {
         var options = UDPSocket.Options()

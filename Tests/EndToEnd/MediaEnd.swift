@@ -94,13 +94,20 @@ final class MediaEnd {
         return [0x80, 0, high, low, 0, 0, high, low, 0, 0] + ssrc + [UInt8](repeating: Self.mark, count: 160)
     }
 
-    func send(_ packet: [UInt8]) throws {
-        let remote = try #require(remote)
-        guard let sender = handshake?.sender ?? sender else { return rtp.send(packet, to: remote) }
+    /// Sends it as it is to be, and returns what that was.
+    @discardableResult
+    func send(_ packet: [UInt8]) throws -> [UInt8] {
+        let sealed = try sealed(packet)
+        rtp.send(sealed, to: try #require(remote))
+        return sealed
+    }
+
+    private func sealed(_ packet: [UInt8]) throws -> [UInt8] {
+        guard let sender = handshake?.sender ?? sender else { return packet }
         var slot = packet + [UInt8](repeating: 0, count: SRTPContext.maximumOverhead)
         var span = slot.mutableSpan
         let length = try sender.protect(&span, length: packet.count)
-        rtp.send(Array(slot[..<length]), to: remote)
+        return Array(slot[..<length])
     }
 
     /// The next packet, decrypted where it has to be; nil if none comes, or none that is authentic.

@@ -74,7 +74,7 @@ struct TLSAttackTests {
         let context = try certificates.client()
         try ask("before", stage, on: client(stage))
         let before = try stage.status()
-        for round in 0..<300 {
+        for round in 0..<ConnectionAttackTests.connections(300) {
             let stream = try TestStream(to: stage.inside, from: SocketAddress(stage.pbx.address.ip, 0))
             let engine = try TLSEngine(client: context, to: ["\(stage.inside.ip)"])
             if round.isMultiple(of: 2) { stream.resetOnClose() }

@@ -33,6 +33,9 @@ final class TestStream {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &buffers, 4)
             setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &buffers, 4)
         }
+        // So that ports of connections that have ended are taken again, however many they were.
+        var isChosenLate: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT, &isChosenLate, 4)
         if let local, Self.call(local, { CShims_bind(descriptor, $0, $1) }) != 0 {
             close(descriptor)
             throw Failure(what: "bind \(local): \(errno)")

@@ -24,4 +24,14 @@ public enum Corpus {
         let names = FileManager.default.enumerator(atPath: top.path)?.compactMap { $0 as? String } ?? []
         return names.filter { $0.hasSuffix(suffix) }.sorted().map { path + "/" + $0 }
     }
+
+    /// Every session description of others.
+    public static let sessionDescriptions =
+        files(in: "ietf-sdp", suffix: ".sdp") + files(in: "rtpengine-sdp", suffix: ".sdp")
+
+    /// Fifty of them and a few more, of all kinds.
+    public static func fiftyBodies() throws -> [[UInt8]] {
+        let all = sessionDescriptions
+        return try stride(from: 0, to: all.count, by: max(1, all.count / 50)).map { try bytes(all[$0]) }
+    }
 }
