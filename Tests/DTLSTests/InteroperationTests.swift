@@ -9,16 +9,16 @@ import Testing
 struct InteroperationTests {
     private let directory = FileManager.default.temporaryDirectory.appendingPathComponent("dtls-\(UUID())").path
 
-    private func openssl(_ arguments: String...) throws -> (process: Process, output: Pipe) {
-        let (process, output) = (Process(), Pipe())
+    /// A program that ends when its input does: where tests run, signals are blocked, and so they are in what they start.
+    private func openssl(_ arguments: String...) throws -> (input: Pipe, output: Pipe) {
+        let (process, input, output) = (Process(), Pipe(), Pipe())
         process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
         process.arguments = arguments
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice
-        // It ends when its input does.
-        process.standardInput = Pipe()
+        process.standardInput = input
         try process.run()
-        return (process, output)
+        return (input, output)
     }
 
     private func run(_ arguments: String...) throws -> String {
@@ -53,12 +53,12 @@ struct InteroperationTests {
         defer { close(socket.descriptor) }
         let association = try DTLSAssociation(
             server: DTLSIdentity(), expecting: [fingerprint], secret: .random())
-        let (process, output) = try openssl(
+        let (input, output) = try openssl(
             "s_client", "-dtls1_2", "-connect", "127.0.0.1:\(socket.port)", "-cert", "\(directory)/certificate.pem",
             "-key", "\(directory)/key.pem", "-use_srtp", "SRTP_AES128_CM_SHA1_80", "-keymatexport",
             "EXTRACTOR-dtls_srtp", "-keymatexportlen", "60", "-cipher",
             "ECDHE-ECDSA-AES128-GCM-SHA256", "-mtu", "\(largest)")
-        defer { process.terminate() }
+        defer { try? input.fileHandleForWriting.close() }
         let end = Link.now + .seconds(20)
         var received: [Int] = []
         while association.state != .established, Link.now < end {
