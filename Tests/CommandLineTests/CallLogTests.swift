@@ -4,6 +4,7 @@ import MediaRelay
 import NetworkTypes
 import OutboundProxy
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import sallyport
@@ -80,8 +81,7 @@ struct CallLogTests {
         }
         thread.start()
         #expect(log.close(within: .seconds(60)))
-        for _ in 0..<1_000 where read.count < 20_000_000 { usleep(10_000) }
-        #expect(read.count == 20_000_000)
+        #expect(eventually { read.count == 20_000_000 })
         unlink(path)
     }
 

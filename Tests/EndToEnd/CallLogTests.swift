@@ -1,6 +1,7 @@
 import Admin
 import Foundation
 import NetworkTypes
+import TestSupport
 import Testing
 
 @Suite("The executable: call records")
@@ -185,7 +186,7 @@ struct CallLogTests {
             if number == 0 {
                 try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
                 process.signal(SIGHUP)
-                for _ in 0..<300 where !FileManager.default.fileExists(atPath: path) { usleep(10_000) }
+                #expect(eventually { FileManager.default.fileExists(atPath: path) })
             }
         }
         #expect(try records(path + ".1", count: 1).count == 1)

@@ -2,6 +2,7 @@ import Admin
 import Foundation
 import NetworkTypes
 import TLS
+import TestSupport
 import Testing
 
 @Suite("The executable: connections as an attack")
@@ -106,12 +107,8 @@ struct ConnectionAttackTests {
     }
 
     private func expectConnections(atMost count: Int, _ stage: Stage) throws {
-        for _ in 0..<500 {
-            if try stage.status().connections.now <= count { return }
-            usleep(20_000)
-        }
-        let connections = try stage.status().connections
-        #expect(connections.now <= count, "\(connections)")
+        if try eventually({ try stage.status().connections.now <= count }) { return }
+        Issue.record("more than \(count): \(try stage.status().connections)")
     }
 
     // MARK: Ends

@@ -2,6 +2,7 @@ import Config
 import Foundation
 import Logging
 import Reactor
+import TestSupport
 
 @testable import sallyport
 
@@ -42,10 +43,8 @@ final class DaemonThread: @unchecked Sendable {
 extension Stage {
     /// Waits for a daemon that runs in this process.
     func waitUntilReady() throws {
-        for _ in 0..<2_000 {
-            if (try? page("healthz")) != nil { return }
-            usleep(10_000)
+        guard eventually(within: 20, { (try? page("healthz")) != nil }) else {
+            throw ProxyProcess.Failure(text: "the daemon did not become ready")
         }
-        throw ProxyProcess.Failure(text: "the daemon did not become ready")
     }
 }

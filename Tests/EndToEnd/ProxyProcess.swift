@@ -2,6 +2,7 @@ import Admin
 import Foundation
 import Glibc
 import NetworkTypes
+import TestSupport
 
 /// A run of the executable under test: `sallyport` from the folder of the test bundle.
 final class ProxyProcess {
@@ -58,25 +59,23 @@ final class ProxyProcess {
 
     /// Its exit status, or nil if it has not ended in that time; 128 and the signal where one ended it.
     func exitStatus(within seconds: Double) -> Int32? {
-        for _ in 0...Int(seconds * 100) where status == nil {
+        _ = eventually(within: seconds) {
             var raw: Int32 = 0
-            if waitpid(pid, &raw, WNOHANG) == pid {
+            if status == nil, waitpid(pid, &raw, WNOHANG) == pid {
                 status = raw & 0x7f == 0 ? raw >> 8 & 0xff : 128 + raw & 0x7f
-            } else {
-                usleep(10_000)
             }
+            return status != nil
         }
         return status
     }
 
     /// Waits until its admin page answers.
     func waitUntilReady(_ admin: SocketAddress) throws {
-        for _ in 0..<3_000 {
-            if (try? AdminClient(admin, timeoutSeconds: 1).page("/healthz")) != nil { return }
+        let isReady = try eventually(within: 30) {
             if let status = exitStatus(within: 0) { throw Failure(text: "it ended with status \(status):\n\(text)") }
-            usleep(10_000)
+            return (try? AdminClient(admin, timeoutSeconds: 1).page("/healthz")) != nil
         }
-        throw Failure(text: "it did not become ready:\n\(text)")
+        guard isReady else { throw Failure(text: "it did not become ready:\n\(text)") }
     }
 
     struct Failure: Error, CustomStringConvertible {

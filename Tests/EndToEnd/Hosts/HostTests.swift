@@ -1,6 +1,7 @@
 import Admin
 import Foundation
 import NetworkTypes
+import TestSupport
 import Testing
 
 @Suite(
@@ -125,7 +126,7 @@ struct HostTests {
         let process = try stage.start()
         try stage.expectRefusal()
         try site.overlay("/etc/hosts", with: "127.0.0.1 localhost\n198.51.100.9 edge.example.org\n")
-        for _ in 0..<1_500 where !process.text.contains("outside is known by") { usleep(10_000) }
+        #expect(eventually(within: 20) { process.text.contains("outside is known by") })
         let contact = try stage.register()
         let call = try stage.inboundCall(contact)
         try call.talk()
