@@ -63,9 +63,9 @@ struct DTLSAssociationTests {
     @Test("the last flight is sent anew for a client that didn't get it")
     func lastFlight() throws {
         var lost = 0
-        link.fate = { _, datagram in
+        link.fate = { [client = link.client, server = link.server] _, datagram in
             // ChangeCipherSpec and Finished of the server, which has its keys already.
-            guard self.link.server.state == .established, self.link.client.state != .established, lost < 2 else {
+            guard server.state == .established, client.state != .established, lost < 2 else {
                 return [datagram]
             }
             lost += 1

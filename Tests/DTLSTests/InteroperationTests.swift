@@ -10,7 +10,7 @@ struct InteroperationTests {
     private let directory = FileManager.default.temporaryDirectory.appendingPathComponent("dtls-\(UUID())").path
 
     /// A program that ends when its input does: where tests run, signals are blocked, and so they are in what they start.
-    private func openssl(_ arguments: String...) throws -> (input: Pipe, output: Pipe) {
+    private func openssl(_ arguments: String...) throws -> (process: Process, input: Pipe, output: Pipe) {
         let (process, input, output) = (Process(), Pipe(), Pipe())
         process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
         process.arguments = arguments
@@ -18,7 +18,7 @@ struct InteroperationTests {
         process.standardError = FileHandle.nullDevice
         process.standardInput = input
         try process.run()
-        return (input, output)
+        return (process, input, output)
     }
 
     private func run(_ arguments: String...) throws -> String {
@@ -53,12 +53,15 @@ struct InteroperationTests {
         defer { close(socket.descriptor) }
         let association = try DTLSAssociation(
             server: DTLSIdentity(), expecting: [fingerprint], secret: .random())
-        let (input, output) = try openssl(
+        let (process, input, output) = try openssl(
             "s_client", "-dtls1_2", "-connect", "127.0.0.1:\(socket.port)", "-cert", "\(directory)/certificate.pem",
             "-key", "\(directory)/key.pem", "-use_srtp", "SRTP_AES128_CM_SHA1_80", "-keymatexport",
             "EXTRACTOR-dtls_srtp", "-keymatexportlen", "60", "-cipher",
             "ECDHE-ECDSA-AES128-GCM-SHA256", "-mtu", "\(largest)")
-        defer { try? input.fileHandleForWriting.close() }
+        defer {
+            try? input.fileHandleForWriting.close()
+            process.waitUntilExit()
+        }
         let end = Link.now + .seconds(20)
         var received: [Int] = []
         while association.state != .established, Link.now < end {

@@ -4,6 +4,8 @@ import NetworkTypes
 import TestSupport
 import Testing
 
+@testable import sallyport
+
 @Suite("The executable: call records")
 struct CallLogTests {
     private struct Record: Decodable {
@@ -39,17 +41,16 @@ struct CallLogTests {
         let legs: [Leg]
     }
 
+    private static let newline = UInt8(ascii: "\n")
+
     private func records(_ path: String, count: Int) throws -> [Record] {
-        for _ in 0..<300 {
-            let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-            let lines = text.split(separator: "\n")
-            if lines.count >= count, text.hasSuffix("\n") || text.isEmpty {
-                return try lines.map { try JSONDecoder().decode(Record.self, from: Data($0.utf8)) }
-            }
-            usleep(10_000)
+        var text: [UInt8] = []
+        let areWritten = eventually {
+            text = (try? File(path, O_RDONLY).contents(limit: 1 << 24)) ?? []
+            return text.count { $0 == Self.newline } >= count && text.last ?? Self.newline == Self.newline
         }
-        Issue.record("not \(count) records in \(path)")
-        return []
+        #expect(areWritten, "not \(count) records in \(path)")
+        return try text.split(separator: Self.newline).map { try JSONDecoder().decode(Record.self, from: Data($0)) }
     }
 
     /// A report about the source of a peer's packets.
