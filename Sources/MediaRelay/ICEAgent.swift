@@ -29,7 +29,8 @@ final class ICEAgent {
     /// The newest is the last; there are at most two.
     private var generations: ContiguousArray<Generation> = []
     private var parameters: ICEParameters?
-    private var budget = CheckBudget()
+    /// How many checks of one leg are answered: more than an eager agent has candidates, and no flood.
+    private var budget = TokenBucket(every: .milliseconds(20), burst: 200)
 }
 
 // MARK: Checks
@@ -147,25 +148,5 @@ extension ICEAgent {
         expect(parameters.credentials, parameters.peerFragment)
         generations.removeAll { $0.credentials != parameters.credentials }
         self.parameters = parameters
-    }
-}
-
-/// How many checks of one leg are answered: more than an eager agent has candidates, and no flood.
-struct CheckBudget {
-    static let burst = 200
-    private static let interval: Duration = .milliseconds(20)
-
-    private var remaining = burst
-    private var last = Instant.zero
-
-    mutating func take(at now: Instant) -> Bool {
-        let earned = Int(clamping: (now - last).nanoseconds / Self.interval.nanoseconds)
-        if earned > 0 {
-            remaining = min(Self.burst, remaining + min(earned, Self.burst))
-            last = now
-        }
-        guard remaining > 0 else { return false }
-        remaining -= 1
-        return true
     }
 }

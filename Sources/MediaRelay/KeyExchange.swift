@@ -36,6 +36,8 @@ final class KeyExchange {
 
     /// The worst rank of sources that signalling or checks name: others' handshakes take nothing away from theirs.
     private static let certainRank = 2 * SourceClass.signalled.rawValue + 1
+    /// How many handshakes others may begin: each costs us a key pair and a signature.
+    private static let budget = TokenBucket(every: .seconds(1), burst: 16)
 
     let parameters: DTLSParameters
     private let identity: DTLSIdentity
@@ -43,8 +45,8 @@ final class KeyExchange {
     private var attempts: [Attempt] = []
     /// Answers whoever has shown no cookie yet.
     private var listener: DTLSAssociation?
-    private var certain = HandshakeBudget()
-    private var others = HandshakeBudget()
+    private var certain = budget
+    private var others = budget
     private(set) var keys: LegKeys?
     /// Whom the keys were agreed on with.
     private(set) var winner: SocketAddress?
@@ -208,23 +210,23 @@ extension KeyExchange {
         }
         let isCertain = rank <= Self.certainRank
         guard let listener, makesRoom(for: rank, at: now),
-            isCertain ? certain.isOpen(at: now) : others.isOpen(at: now)
+            isCertain ? certain.hasToken(at: now) : others.hasToken(at: now)
         else { return }
         listener.receive(datagram, from: isProven ? Self.anyPair : source, at: now)
         output += listener.takeOutput().map { ($0, source) }
         switch listener.state {
         case .listening: return
         case .handshaking, .established:
-            spend(isCertain)
+            spend(isCertain, at: now)
             if attempts.count == Self.maximumAttempts, let worst = worstAttempt { attempts.remove(at: worst) }
             attempts.append(Attempt(association: listener, source: source, rank: rank, isProven: isProven, began: now))
-        case .failed: spend(isCertain)
+        case .failed: spend(isCertain, at: now)
         }
         self.listener = nil
     }
 
-    private func spend(_ isCertain: Bool) {
-        if isCertain { certain.take() } else { others.take() }
+    private func spend(_ isCertain: Bool, at now: Instant) {
+        _ = isCertain ? certain.take(at: now) : others.take(at: now)
     }
 
     private func makesRoom(for rank: UInt8, at now: Instant) -> Bool {

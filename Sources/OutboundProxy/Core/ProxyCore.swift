@@ -37,9 +37,9 @@ public final class ProxyCore {
     private var timers = DeadlineQueue<TimedObject>()
     private var strangers: SourceBudget
     /// Of all strangers together: no number of sources takes the time of those we know.
-    private var allStrangers = RateBudget(5000)
-    private var allStrangersUnderPressure = RateBudget(500)
-    var allStrangerAnswers = RateBudget(200)
+    private var allStrangers = TokenBucket(perSecond: 5000)
+    private var allStrangersUnderPressure = TokenBucket(perSecond: 500)
+    var allStrangerAnswers = TokenBucket(perSecond: 200)
     /// Requests that we refused, by reason, and calls that came to nothing, by the answer they got.
     public internal(set) var refusals = ReasonCounts()
     public internal(set) var failures = ReasonCounts()

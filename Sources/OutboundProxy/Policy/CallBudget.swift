@@ -33,7 +33,8 @@ public struct CallBudget: Sendable {
         public let seconds: Int64
     }
 
-    private var all: RateBudget?
+    private let callsPerSecond: Int?
+    private var all: TokenBucket?
     private var trunks: [TrunkBudget]
     private let places: [String: Int]
     private var clock: UTCClock
@@ -42,7 +43,8 @@ public struct CallBudget: Sendable {
     ///   - callsPerSecond: for all calls together; nil: no limit.
     ///   - unixTime: the seconds since 1970 at `now`.
     public init(callsPerSecond: Int?, trunks: [(name: String, limits: Limits)], unixTime: Int64, at now: Instant) {
-        all = callsPerSecond.map { RateBudget($0) }
+        self.callsPerSecond = callsPerSecond
+        all = callsPerSecond.map { TokenBucket(perSecond: $0) }
         let limited = trunks.filter { !$0.limits.isEmpty }
         self.trunks = limited.map { TrunkBudget(name: $0.name, limits: $0.limits) }
         places = Dictionary(limited.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -63,7 +65,7 @@ public struct CallBudget: Sendable {
         if let index, let refusal = trunks[index].refusal(isOutbound: isOutbound, clock, at: now) {
             return .failure(refusal)
         }
-        if all?.take(at: now) == false { return .failure(CallRefusal(cause: .rate, limit: all?.rate ?? 0)) }
+        if all?.take(at: now) == false { return .failure(CallRefusal(cause: .rate, limit: callsPerSecond ?? 0)) }
         if let index { trunks[index].begin(isOutbound: isOutbound, at: now) }
         return .success(CallPlace(trunk: index, isOutbound: isOutbound))
     }
@@ -121,37 +123,6 @@ public struct CallRefusal: Error, Hashable, Sendable {
         case .trunkRate: "Trunk \(trunk) Gets More Than \(limit) Calls A Second"
         case .trunkMinutes: "Trunk \(trunk) Has Used Its \(limit) Minutes Of Today"
         }
-    }
-}
-
-/// So many a second on the long run, and as many at once after a quiet second.
-struct RateBudget: Sendable {
-    let rate: Int
-    private let cost: Int64
-    private var level: Int64
-    private var filled = Instant.zero
-    private static let second: Int64 = 1_000_000_000
-
-    init(_ rate: Int) {
-        self.rate = max(1, rate)
-        cost = Self.second / Int64(self.rate)
-        level = Self.second
-    }
-
-    func hasRoom(at now: Instant) -> Bool { filledLevel(at: now) >= cost }
-
-    mutating func take(at now: Instant) -> Bool {
-        level = filledLevel(at: now)
-        filled = max(filled, now)
-        guard level >= cost else { return false }
-        level -= cost
-        return true
-    }
-
-    mutating func giveBack() { level = min(Self.second, level + cost) }
-
-    private func filledLevel(at now: Instant) -> Int64 {
-        min(Self.second, level + min(Self.second, max(0, (now - filled).nanoseconds)))
     }
 }
 

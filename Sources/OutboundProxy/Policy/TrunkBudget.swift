@@ -5,7 +5,7 @@ struct TrunkBudget: Sendable {
     let name: String
     let limits: CallBudget.Limits
     private var calls = 0
-    private var rate: RateBudget?
+    private var rate: TokenBucket?
     /// The day that the seconds are of.
     private var day: Int64 = 0
     /// The nanoseconds of calls that are over, on that day.
@@ -19,7 +19,7 @@ struct TrunkBudget: Sendable {
     init(name: String, limits: CallBudget.Limits) {
         self.name = name
         self.limits = limits
-        rate = limits.callsPerSecond.map { RateBudget($0) }
+        rate = limits.callsPerSecond.map { TokenBucket(perSecond: $0) }
     }
 
     /// Why one more call is too many; nil when it is not.
@@ -31,8 +31,8 @@ struct TrunkBudget: Sendable {
         if let most = limits.minutesPerDay, seconds(clock, at: now) >= Int64(most) * 60 {
             return CallRefusal(cause: .trunkMinutes, limit: most, trunk: name)
         }
-        if let rate, !rate.hasRoom(at: now) {
-            return CallRefusal(cause: .trunkRate, limit: rate.rate, trunk: name)
+        if let most = limits.callsPerSecond, rate?.hasToken(at: now) == false {
+            return CallRefusal(cause: .trunkRate, limit: most, trunk: name)
         }
         return nil
     }
