@@ -1,3 +1,4 @@
+import Foundation
 import NetworkTypes
 import SIP
 import Testing
@@ -177,6 +178,10 @@ import Testing
     @Test func `one with an encoding, alone, is refused as well`() {
         let sent = proxy.receive(CallTexts.outboundINVITE(extra: "Content-Encoding: gzip\n"), on: .inside)
         #expect(sent.filter { $0.status != 100 }.map(\.status) == [415])
+        // RFC 3261 §8.2.3: what would have been taken.
+        let lines = sent.last?.text.components(separatedBy: "\r\n") ?? []
+        #expect(lines.contains("Accept: application/sdp, multipart/mixed"))
+        #expect(lines.contains("Accept-Encoding: identity"))
     }
 
     @Test func `candidates that come one by one are refused among parts, too (RFC 8840)`() throws {

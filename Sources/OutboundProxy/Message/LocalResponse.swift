@@ -42,10 +42,14 @@ enum LocalResponse {
             appendDelay(delay, to: &out)
             out.append(contentsOf: "\r\n".utf8)
         }
+        if status == 415 { out.append(contentsOf: acceptable.utf8) }
         out.append(contentsOf: extra)
         out.append(contentsOf: "Content-Length: 0\r\n\r\n".utf8)
         return out
     }
+
+    /// What a body may be of that we read (§8.2.3).
+    private static let acceptable = "Accept: application/sdp, multipart/mixed\r\nAccept-Encoding: identity\r\n"
 
     /// The seconds that the answer took (§8.2.6.1), in milliseconds' steps.
     private static func appendDelay(_ delay: Duration, to out: inout [UInt8]) {
