@@ -5,6 +5,8 @@ extension UInt8 {
     @inlinable public var isAlphanumeric: Bool { isDigit || isAlpha }
     /// Space or horizontal tab (WSP).
     @inlinable public var isWhitespace: Bool { self == 0x20 || self == 0x09 }
+    /// Of white space that may go on in the next line (RFC 3261 §25.1, LWS).
+    @inlinable public var isLinearWhiteSpace: Bool { isWhitespace || self == 13 || self == 10 }
     /// Lower case for A–Z, itself otherwise.
     @inlinable public var lowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
 
@@ -77,8 +79,8 @@ extension Array<UInt8> {
     /// `range` without the white space (and line ends of folded lines) at both of its ends.
     @inlinable public func trimming(_ range: Range<Int>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
-        while start < end, self[start].isWhitespace || self[start] == 13 || self[start] == 10 { start += 1 }
-        while end > start, self[end - 1].isWhitespace || self[end - 1] == 13 || self[end - 1] == 10 { end -= 1 }
+        while start < end, self[start].isLinearWhiteSpace { start += 1 }
+        while end > start, self[end - 1].isLinearWhiteSpace { end -= 1 }
         return start..<end
     }
 

@@ -67,17 +67,27 @@ public struct SessionBody: Sendable {
     /// Whether a session description is named outside of those that were found: within another part or around them, where
     /// somebody else may find it and take it for one.
     private static func namesAnother(than found: [Range<Int>], in body: Range<Int>, _ bytes: [UInt8]) -> Bool {
-        let name: StaticString = "application/sdp"
         var index = body.lowerBound
-        while index + name.utf8CodeUnitCount <= body.upperBound {
-            if bytes.equals(index..<(index + name.utf8CodeUnitCount), ignoringCase: name) {
-                guard let part = found.first(where: { $0.contains(index) }) else { return true }
-                index = part.upperBound
-            } else {
-                index += 1
-            }
+        while let slash = bytes.first(UInt8(ascii: "/"), in: index..<body.upperBound) {
+            index = slash + 1
+            guard isTypeOfSDP(at: slash, in: body, bytes) else { continue }
+            guard let part = found.first(where: { $0.contains(slash) }) else { return true }
+            index = part.upperBound
         }
         return false
+    }
+
+    /// Whether the type and subtype around a slash are those of a session description; there may be white space between
+    /// (RFC 3261 §25.1, SLASH).
+    private static func isTypeOfSDP(at slash: Int, in body: Range<Int>, _ bytes: [UInt8]) -> Bool {
+        let (type, subtype): (StaticString, StaticString) = ("application", "sdp")
+        var (end, start) = (slash, slash + 1)
+        while end > body.lowerBound, bytes[end - 1].isLinearWhiteSpace { end -= 1 }
+        while start < body.upperBound, bytes[start].isLinearWhiteSpace { start += 1 }
+        let before = (end - type.utf8CodeUnitCount)..<end
+        let after = start..<(start + subtype.utf8CodeUnitCount)
+        return before.lowerBound >= body.lowerBound && after.upperBound <= body.upperBound
+            && bytes.equals(before, ignoringCase: type) && bytes.equals(after, ignoringCase: subtype)
     }
 
     // MARK: Writing it anew

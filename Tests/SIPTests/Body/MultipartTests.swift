@@ -62,7 +62,7 @@ import Testing
         ("compact form", "--cut\nc:application/sdp\nl: 3\n\n[v=0]\n--cut--\n"),
         (
             "what looks like a field in the other part",
-            "--cut\n\nc: application / sdp\n--cut\nc: application/sdp\n\n[v=0]\n--cut--"
+            "--cut\n\nc: multipart/mixed; boundary=cut\n--cut\nc: application/sdp\n\n[v=0]\n--cut--"
         ),
         ("an empty part beside it", "--cut\n\n\n--cut\nc: application/sdp\n\n[v=0]\n--cut--"),
         ("empty itself", "--cut\nc: application/sdp\n\n[]\n--cut--"),

@@ -99,6 +99,7 @@ import Testing
         for body in [
             Parted.body([sdp(), Parted.part("message/sipfrag", hidden)]), hidden + Parted.body([sdp()]),
             Parted.body([sdp()]) + hidden, Parted.body([Self.location, "X: application/sdp\n\nv=0\n"]),
+            Parted.body([sdp(), Parted.part("message/sipfrag", "c: application \n /\t SDP\n\nv=0\n")]),
         ] { #expect(try Parted.message(body).refusal == 415) }
         // Its own lines are its own.
         #expect(try Parted.message(Parted.body([sdp("v=0\na=accept-types:application/sdp\n")])).hasSession)
