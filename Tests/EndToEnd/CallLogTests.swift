@@ -53,6 +53,23 @@ struct CallLogTests {
         return try text.split(separator: Self.newline).map { try JSONDecoder().decode(Record.self, from: Data($0)) }
     }
 
+    /// The PBX begins a call; its INVITE, as the ITSP gets it.
+    private func invite(_ stage: Stage, callID: String) throws -> WireMessage {
+        stage.pbx.send(
+            """
+            INVITE sip:1@\(stage.itsp.address) SIP/2.0
+            Via: \(stage.pbx.via())
+            Max-Forwards: 70
+            Route: <sip:\(stage.inside);lr>
+            From: <sip:account1@\(stage.itsp.address)>;tag=pbx
+            To: <sip:1@\(stage.itsp.address)>
+            Call-ID: \(callID)
+            CSeq: 1 INVITE
+            Contact: <sip:account1@\(stage.pbx.address)>
+            """, body: try stage.pbx.media().description(), to: stage.inside)
+        return try stage.itsp.expect("INVITE")
+    }
+
     /// A report about the source of a peer's packets.
     private func report(on packet: [UInt8], lost: UInt8, last: [UInt8]) -> [UInt8] {
         [0x81, 201, 0, 7, 0, 0, 0, 9] + packet[8..<12] + [0x20, 0, 0, lost, 0, 0, 0, 9, 0, 0, 0, 0] + last + [
@@ -108,19 +125,7 @@ struct CallLogTests {
         let process = try stage.start()
         let call = try stage.outboundCall(callID: "up")
         try call.talk(packets: 20)
-        stage.pbx.send(
-            """
-            INVITE sip:2@\(stage.itsp.address) SIP/2.0
-            Via: \(stage.pbx.via())
-            Max-Forwards: 70
-            Route: <sip:\(stage.inside);lr>
-            From: <sip:account1@\(stage.itsp.address)>;tag=pbx
-            To: <sip:2@\(stage.itsp.address)>
-            Call-ID: ringing
-            CSeq: 1 INVITE
-            Contact: <sip:account1@\(stage.pbx.address)>
-            """, body: try stage.pbx.media().description(), to: stage.inside)
-        try stage.itsp.answer("180 Ringing", to: try stage.itsp.expect("INVITE"), tag: "ringing")
+        try stage.itsp.answer("180 Ringing", to: try invite(stage, callID: "ringing"), tag: "ringing")
         _ = try stage.pbx.expect("180 INVITE")
         process.signal(SIGTERM)
         #expect(process.exitStatus(within: 10) == 0, "\(process.text)")
@@ -164,19 +169,7 @@ struct CallLogTests {
         let process = try stage.start()
         let path = stage.directory + "/calls.json"
         for (number, status) in ["486 Busy Here", "404 Not Found"].enumerated() {
-            stage.pbx.send(
-                """
-                INVITE sip:1@\(stage.itsp.address) SIP/2.0
-                Via: \(stage.pbx.via())
-                Max-Forwards: 70
-                Route: <sip:\(stage.inside);lr>
-                From: <sip:account1@\(stage.itsp.address)>;tag=pbx
-                To: <sip:1@\(stage.itsp.address)>
-                Call-ID: failed-\(number)
-                CSeq: 1 INVITE
-                Contact: <sip:account1@\(stage.pbx.address)>
-                """, body: try stage.pbx.media().description(), to: stage.inside)
-            let invite = try stage.itsp.expect("INVITE")
+            let invite = try invite(stage, callID: "failed-\(number)")
             try stage.itsp.answer(status, to: invite, tag: "no")
             _ = try stage.itsp.expect("ACK")
             _ = try stage.pbx.expect("\(status.prefix(3)) INVITE")

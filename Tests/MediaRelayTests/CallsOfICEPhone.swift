@@ -32,4 +32,12 @@ extension CallsOfICEPhone {
         scenario.confirm()
         return scenario
     }
+
+    /// The call has ended, and the PBX calls the phone; what it is offered.
+    func callBack(after scenario: AnchorScenario) throws -> String {
+        scenario.close()
+        scenario.session = scenario.anchor.open(caller: .pbx, callee: Self.phone)
+        (scenario.caller, scenario.callee) = (.pbx, Self.phone)
+        return try scenario.offer(audio("192.168.0.2", 4000))
+    }
 }

@@ -76,10 +76,7 @@ struct ICENegotiationTests: CallsOfICEPhone {
     func offeredToPhones() throws {
         var agent = CheckingAgent()
         let first = try checkedCall(&agent)
-        first.close()
-        first.session = first.anchor.open(caller: .pbx, callee: Self.phone)
-        (first.caller, first.callee) = (.pbx, Self.phone)
-        let offer = try first.offer(audio("192.168.0.2", 4000))
+        let offer = try callBack(after: first)
         let port = try #require(offer.split(separator: "\r\n").first { $0.hasPrefix("m=") }?.split(separator: " ")[1])
         let (ours, inside) = ("203.0.113.1:\(port)", "192.168.0.1:10002")
         try agent.read(offer)
@@ -111,10 +108,7 @@ struct ICENegotiationTests: CallsOfICEPhone {
     func plainAnswer() throws {
         var agent = CheckingAgent()
         let scenario = try checkedCall(&agent)
-        scenario.close()
-        scenario.session = scenario.anchor.open(caller: .pbx, callee: Self.phone)
-        (scenario.caller, scenario.callee) = (.pbx, Self.phone)
-        let offer = try scenario.offer(audio("192.168.0.2", 4000))
+        let offer = try callBack(after: scenario)
         try agent.read(offer)
         try scenario.answer(audio("198.51.100.99", 5000))
         scenario.confirm()
@@ -222,10 +216,7 @@ struct ICENegotiationTests: CallsOfICEPhone {
     func forks() throws {
         var seen = CheckingAgent()
         let scenario = try checkedCall(&seen)
-        scenario.close()
-        scenario.session = scenario.anchor.open(caller: .pbx, callee: Self.phone)
-        (scenario.caller, scenario.callee) = (.pbx, Self.phone)
-        let offer = try scenario.offer(audio("192.168.0.2", 4000))
+        let offer = try callBack(after: scenario)
         var agents = [CheckingAgent(fragment: "one1"), CheckingAgent(fragment: "two2")]
         let sources = ["198.51.100.31:1000", "198.51.100.32:2000"]
         for index in agents.indices {
