@@ -57,6 +57,9 @@ struct ConnectionAttackTests {
         return stream
     }
 
+    /// Within what time a known peer has its answer: a second, where all the suite's other tests aren't running beside.
+    private static let patience: TimeInterval = connections(0) > 0 ? 1 : 4
+
     /// How long it takes until a known peer has its answer on a new connection.
     private func answerTime(_ callID: String, _ stage: Stage, from peer: UserAgent, at door: SocketAddress) throws
         -> TimeInterval
@@ -86,14 +89,14 @@ struct ConnectionAttackTests {
             held.append(try intrude(habit, number, stage, context))
             if held.count > 1_000 { held.removeFirst(500) }
             guard number % 100 == 99 else { continue }
-            #expect(try answerTime("in\(number)", stage, from: stage.pbx, at: stage.inside) < 1)
-            #expect(try answerTime("out\(number)", stage, from: stage.itsp, at: stage.outside) < 1)
+            #expect(try answerTime("in\(number)", stage, from: stage.pbx, at: stage.inside) < Self.patience)
+            #expect(try answerTime("out\(number)", stage, from: stage.itsp, at: stage.outside) < Self.patience)
         }
         let call = try stage.outboundCall()
         try call.talk()
         // They go on, an octet at a time, and nobody waits for them.
         for stream in held where stream.tls?.state == .open { stream.send("a".utf8) }
-        #expect(try answerTime("last", stage, from: stage.pbx, at: stage.inside) < 1)
+        #expect(try answerTime("last", stage, from: stage.pbx, at: stage.inside) < Self.patience)
         try call.talk()
         try call.hangUp(by: .itsp)
         let after = try stage.status()

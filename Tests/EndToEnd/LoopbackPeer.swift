@@ -19,7 +19,7 @@ final class LoopbackPeer {
     func send(_ packet: [UInt8], to destination: SocketAddress) { try? socket.send(packet, to: destination) }
 
     /// The next datagram and where it came from; nil if none comes within `milliseconds`.
-    func receive(within milliseconds: Int32 = 2_000) -> (packet: [UInt8], source: SocketAddress?)? {
+    func receive(within milliseconds: Int32 = 5_000) -> (packet: [UInt8], source: SocketAddress?)? {
         var waiting = pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&waiting, 1, milliseconds) == 1 else { return nil }
         guard (try? batch.receive(from: socket)) == 1 else { return nil }
