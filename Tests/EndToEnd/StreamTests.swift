@@ -282,14 +282,18 @@ struct StreamTests {
     func descriptors() throws {
         let stage = try Stage()
         let process = try stage.start()
-        let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.pid)/fd").count
-        try Self.limit(process.pid, descriptors: open + 2)
+        func open() throws -> Int {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.pid)/fd").count
+        }
+        let idle = try open()
+        try Self.limit(process.pid, descriptors: idle + 2)
         var streams: [TestStream] = []
         for number in 0..<20 {
             let stream = try inside(stage)
             stream.send(options("n\(number)", stage))
             streams.append(stream)
         }
+        #expect(try eventually { try open() > idle })
         usleep(300_000)
         let before = try Self.processorTicks(of: process.pid)
         usleep(1_000_000)
