@@ -5,7 +5,7 @@ extension UInt8 {
     @inlinable public var isAlphanumeric: Bool { isDigit || isAlpha }
     /// Space or horizontal tab (WSP).
     @inlinable public var isWhitespace: Bool { self == 0x20 || self == 0x09 }
-    /// Of white space that may go on in the next line (RFC 3261 §25.1, LWS).
+    /// White space, or of the line end in it where a line is folded (RFC 3261 §25.1, LWS).
     @inlinable public var isLinearWhiteSpace: Bool { isWhitespace || self == 13 || self == 10 }
     /// Lower case for A–Z, itself otherwise.
     @inlinable public var lowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }

@@ -9,10 +9,14 @@ public struct TokenBucket: Sendable {
 
     /// A full one.
     public init(every interval: Duration, burst: Int) {
-        cost = max(1, interval.nanoseconds)
-        capacity = cost * Int64(max(1, burst))
+        cost = min(max(1, interval.nanoseconds), Self.most)
+        let (product, overflow) = cost.multipliedReportingOverflow(by: Int64(max(1, burst)))
+        capacity = overflow ? Self.most : min(product, Self.most)
         level = capacity
     }
+
+    /// Seventy years: sums of two of it don't overflow.
+    private static let most: Int64 = 1 << 61
 
     /// A full one of `rate` tokens a second, a second's worth at once.
     public init(perSecond rate: Int) {
