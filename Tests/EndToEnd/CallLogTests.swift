@@ -55,18 +55,7 @@ struct CallLogTests {
 
     /// The PBX begins a call; its INVITE, as the ITSP gets it.
     private func invite(_ stage: Stage, callID: String) throws -> WireMessage {
-        stage.pbx.send(
-            """
-            INVITE sip:1@\(stage.itsp.address) SIP/2.0
-            Via: \(stage.pbx.via())
-            Max-Forwards: 70
-            Route: <sip:\(stage.inside);lr>
-            From: <sip:account1@\(stage.itsp.address)>;tag=pbx
-            To: <sip:1@\(stage.itsp.address)>
-            Call-ID: \(callID)
-            CSeq: 1 INVITE
-            Contact: <sip:account1@\(stage.pbx.address)>
-            """, body: try stage.pbx.media().description(), to: stage.inside)
+        stage.dial(callID: callID, try stage.pbx.media())
         return try stage.itsp.expect("INVITE")
     }
 

@@ -61,6 +61,19 @@ extension Stage {
     /// A call of the PBX to a number of the ITSP, up to the ACK.
     func outboundCall(callID: String = UUID().uuidString) throws -> LiveCall {
         let ends = (pbx: try pbx.media(), itsp: try itsp.media())
+        dial(callID: callID, ends.pbx)
+        let (invite, answer) = try ring(from: pbx, to: itsp, ends.itsp)
+        try ends.pbx.take(answer)
+        var caller = DialogEnd(caller: pbx, answer)
+        try caller.send("ACK")
+        _ = try itsp.expect("ACK")
+        return LiveCall(
+            invite: invite, pbx: caller, itsp: DialogEnd(callee: itsp, invite, tag: "itsp"), pbxMedia: ends.pbx,
+            itspMedia: ends.itsp, stage: self)
+    }
+
+    /// The PBX sends the INVITE of a call to a number of the ITSP.
+    func dial(callID: String, _ media: MediaEnd) {
         pbx.send(
             """
             INVITE sip:18005551212@\(itsp.address)\(itsp.parameter) SIP/2.0
@@ -72,15 +85,7 @@ extension Stage {
             Call-ID: \(callID)
             CSeq: 1 INVITE
             Contact: <sip:account1@\(pbx.address)\(pbx.parameter);x=1>
-            """, body: ends.pbx.description(), to: inside)
-        let (invite, answer) = try ring(from: pbx, to: itsp, ends.itsp)
-        try ends.pbx.take(answer)
-        var caller = DialogEnd(caller: pbx, answer)
-        try caller.send("ACK")
-        _ = try itsp.expect("ACK")
-        return LiveCall(
-            invite: invite, pbx: caller, itsp: DialogEnd(callee: itsp, invite, tag: "itsp"), pbxMedia: ends.pbx,
-            itspMedia: ends.itsp, stage: self)
+            """, body: media.description(), to: inside)
     }
 
     /// A call of either side, with audio and re-INVITEs of both, up to the end.

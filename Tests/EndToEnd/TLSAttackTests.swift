@@ -57,7 +57,8 @@ struct TLSAttackTests {
         #expect(refused == 20)
         let start = Date()
         try ask("k", stage, on: client(stage))
-        #expect(Date().timeIntervalSince(start) < 4)
+        // Before any of those has to give up its place.
+        #expect(Date().timeIntervalSince(start) < 3)
         for stream in open { #expect(stream.ends(within: 15_000)) }
         #expect((4.5...20).contains(Date().timeIntervalSince(begin)))
         let failed = try stage.status().connections.failed
